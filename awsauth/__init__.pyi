@@ -37,9 +37,12 @@ from awsauth.core.edit.changes import (
     Change as Change,
     Deduplicate as Deduplicate,
     EnsureAccount as EnsureAccount,
+    EnsureEntry as EnsureEntry,
     EnsureRole as EnsureRole,
     EnsureUser as EnsureUser,
     RemoveAccount as RemoveAccount,
+    RemoveEntry as RemoveEntry,
+    RemoveEntryPolicy as RemoveEntryPolicy,
     RemoveGroups as RemoveGroups,
     RemoveRole as RemoveRole,
     RemoveUser as RemoveUser,
@@ -47,10 +50,13 @@ from awsauth.core.edit.changes import (
     RenamePrincipal as RenamePrincipal,
     Repair as Repair,
     ReplaceText as ReplaceText,
+    SetEntryPolicy as SetEntryPolicy,
 )
 from awsauth.core.edit.merge import merge as merge
 from awsauth.core.edit.normalize import normalize as normalize
+from awsauth.core.entries.merge import EntryDiff as EntryDiff
 from awsauth.core.entries.model import AccessEntry as AccessEntry, AccessPolicy as AccessPolicy
+from awsauth.core.entries.undo import EntryRevision as EntryRevision
 from awsauth.core.entries.view import AccessView as AccessView, PrincipalAccess as PrincipalAccess
 from awsauth.core.explain.explain import explain as explain
 from awsauth.core.explain.explanation import (

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
-from awsauth.core.edit.changes import Change, as_list
+from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
+from awsauth.entries.methods import EntryMethods
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @public
-class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
+class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods, EntryMethods):
     """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
     The ``from_…`` methods make a client; for a cluster they take `awsauth.options.ClusterOptions`.
@@ -229,6 +230,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         """
         from awsauth.core.plan import Plan
 
+        if not isinstance(changes, Document) and (entries := entry_changes(as_list(changes))):
+            return self._entries().plan(entries)
         snapshot = self._store.read()
         notes: tuple[Finding, ...] = ()
         if isinstance(changes, Document):
@@ -246,7 +249,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return replace(plan, findings=self._unacknowledged(plan.findings))
 
     def apply(self, changes: Plan | Sequence[Change] | Change, **options: Unpack[Options]) -> Result:
-        """Apply a plan, or changes, in one write.
+        """Apply a plan, or changes, in one write; changes of access entries in several.
 
         If another writer has changed the object since the plan was made, the changes are merged with the present data.
         They are applied only if their effect is the planned one.
@@ -270,6 +273,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         if not isinstance(changes, Plan):
             return self._make(changes, options)
         check_options(options)
+        if entries := entry_changes(changes.changes):
+            return self._entries().apply(entries, options, changes)
         return self._run(applying(changes), options)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
@@ -350,7 +355,10 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         check_options(options)
-        result = self._run(changing(as_list(changes)), options)
+        made = as_list(changes)
+        if entries := entry_changes(made):
+            return self._entries().apply(entries, options)
+        result = self._run(changing(made), options)
         return replace(result, findings=(*findings, *result.findings)) if findings else result
 
     def _run(

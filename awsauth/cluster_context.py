@@ -6,6 +6,7 @@ They are the caller, the administrators, the nodes and the other writers.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,7 +15,7 @@ from awsauth.core.access.matching import Access, could_render, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
-from awsauth.core.guards.access import last_admin, node_mapping
+from awsauth.core.guards.access import is_admin_by_entry, last_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
@@ -48,15 +49,15 @@ class ClusterContext:
     """
 
     def __init__(self, transport: Transport, eks: EksClusterInfo | None = None) -> None:
-        self._transport = transport
-        self._eks = eks
+        self.transport = transport
+        self.eks = eks
         self._reviews: list[SelfReview | None] = []
 
     def for_change(self, change: MergeResult, known: GuardContext) -> tuple[GuardContext, tuple[Finding, ...]]:
         """Return the context of a change for the guards, and notes about unknown facts.
 
         The caller and the administrators in RBAC are read if the change takes access away. The nodes are read if a node
-        mapping loses access.
+        mapping loses access. IAM is asked if no administrator is left but by access entries that stay.
         """
         notes: list[Finding] = []
         known = self._by_eks(known, notes)
@@ -65,23 +66,41 @@ class ClusterContext:
         if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
             known = asking.add_to(known)
         if bindings := _or_note(
-            lambda: read_bindings(self._transport), notes, "the users and groups that RBAC binds to cluster-admin"
+            lambda: read_bindings(self.transport), notes, "the users and groups that RBAC binds to cluster-admin"
         ):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
-        if known.is_rollback and any(last_admin(GuardInput.of(change.before, change.after, known))):
-            lacks = _or_note(lambda: missing(self._transport, CHANGER[:1]), notes, "whether you may update aws-auth")
+        case = GuardInput.of(change.before, change.after, known)
+        if known.is_rollback and not case.by_entries and any(last_admin(case)):
+            lacks = _or_note(lambda: missing(self.transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
-        if self._eks and any(node_mapping(GuardInput.of(change.before, change.after, known))):
+        if self.eks and any(node_mapping(case)):
             _, evidence = self._nodes(notes)
             uses = evidence.of_document(change.before) if evidence else ()
+            if evidence and case.by_entries:
+                roles = (outcomes[-1].principal for outcomes in case.old.by_principal.values())
+                uses = tuple(map(replace(evidence, entries={}).use_of, roles))
             known = known._replace(
                 nodes={use.role_arn: use.use for use in uses}, node_reasons={use.role_arn: use.why for use in uses}
             )
+        if self.eks and case.by_entries:
+            known = known._replace(stale_entries=self._stale(case, self.eks, notes))
         return known, tuple(notes)
+
+    def _stale(self, case: GuardInput, eks: EksClusterInfo, notes: list[Finding]) -> frozenset[str]:
+        """Return the stale administrators by access entries, if no other one is left."""
+        around = case.context
+        after = {entry.principal_arn: entry for entry in around.entries_after or ()}
+        kept = [one for one in around.access_entries if one == after.get(one.principal_arn)]
+        kept = [entry for entry in kept if is_admin_by_entry(entry, around)]
+        without = around._replace(stale_entries=frozenset(entry.principal_arn for entry in kept))
+        if not any(last_admin(GuardInput.of(case.before, case.after, without))):
+            return frozenset()
+        facts = _or_note(partial(eks.iam_facts, kept), notes, "the principals of access entries")
+        return frozenset(entry.principal_arn for entry in kept if facts and facts.is_stale(entry))
 
     def caller(self) -> SelfReview | None:
         """Return the caller, as the server reports it now; None if it cannot."""
-        self._reviews = [self_review(self._transport)]
+        self._reviews = [self_review(self.transport)]
         return self._reviews[0]
 
     def writer(self) -> Writer:
@@ -140,23 +159,23 @@ class ClusterContext:
         found: list[Finding] = []
         mode = None
         entries: tuple[AccessEntry, ...] = ()
-        if bindings := _or_note(lambda: read_bindings(self._transport), notes, "the users and groups in RBAC"):
+        if bindings := _or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
             found += bound(document, bindings)
         nodes, evidence = self._nodes(notes)
         if nodes is not None:
             uses = evidence.of_document(document) if evidence else ()
             found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
-        if self._eks:
+        if self.eks:
             state = self.entries_state()
             mode, entries = state.mode, state.entries or ()
-            facts = _or_note(partial(self._eks.iam_facts, entries), notes, "the principals of access entries")
+            facts = _or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
             from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
 
             if maps_sso_roles(document):
-                found += replaced_sso_roles(document, _or_note(self._eks.sso_roles, notes, "the SSO roles") or ())
-        found += owned_revisions(_or_note(lambda: read_revision_owners(self._transport), notes, "the revisions") or {})
+                found += replaced_sso_roles(document, _or_note(self.eks.sso_roles, notes, "the SSO roles") or ())
+        found += owned_revisions(_or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {})
         if not exists:
             found += absent(mode)
         has_admin = any(one.code == CLUSTER_ADMIN for one in found) or any(one.is_administrator for one in entries)
@@ -165,7 +184,7 @@ class ClusterContext:
 
     def with_access_entries(self, explanation: Explanation) -> Explanation:
         """Return an explanation that takes the cluster's access entries into account."""
-        if self._eks is None:
+        if self.eks is None:
             return explanation
         from awsauth.core.explain.explain import with_entries  # no change needs it
 
@@ -179,13 +198,13 @@ class ClusterContext:
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""
-        if self._eks is None:
+        if self.eks is None:
             return EntriesState()
         notes: list[Finding] = []
-        mode = _or_note(self._eks.authentication_mode, notes, "the cluster's authentication mode")
+        mode = _or_note(self.eks.authentication_mode, notes, "the cluster's authentication mode")
         if mode == "CONFIG_MAP":
             return EntriesState(mode)
-        read = _or_note(self._eks.access_entries, notes, _ENTRIES)
+        read = _or_note(self.eks.access_entries, notes, _ENTRIES)
         notes += [_not_looked_at(_ENTRIES, one, "") for one in (read.notes if read else ())]
         return EntriesState(mode, read.entries if read else None, tuple(notes))
 
@@ -196,8 +215,8 @@ class ClusterContext:
 
     def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
         """Return the nodes, and on EKS the evidence about their roles."""
-        nodes = _or_note(lambda: read_nodes(self._transport), notes, "the nodes")
-        eks = self._eks
+        nodes = _or_note(lambda: read_nodes(self.transport), notes, "the nodes")
+        eks = self.eks
         return nodes, _or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes") if eks else None
 
 

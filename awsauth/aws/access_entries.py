@@ -1,7 +1,4 @@
-"""Reading and changing the access entries of a cluster.
-
-An entry, or a policy of an entry, that is made for a while carries a tag. A later run finds it by that tag and removes it.
-"""
+"""Reading and changing the access entries of a cluster."""
 
 from __future__ import annotations
 
@@ -11,15 +8,15 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import INVALID, MISSING, TAKEN, pages_of
+from awsauth.aws.errors import MISSING, THROTTLED, pages_of
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
-from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry, AccessPolicy
-from awsauth.core.text.display import command_line, quoted
-from awsauth.errors import AwsAuthError, AwsServiceError
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy
+from awsauth.core.text.display import command_line, quoted, visible
+from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from mypy_boto3_eks import EKSClient
@@ -30,8 +27,8 @@ if TYPE_CHECKING:
 # Concurrent requests: an entry takes two, and a cluster may have 3,000 entries.
 AT_ONCE: Final = 8
 
-# Seconds within which all of EKS knows a new entry.
-_SETTLES: Final = 30.0
+# Seconds within which all of EKS knows a change of an entry.
+SHOWN_WITHIN: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class AccessEntries:
     """The access entries of one cluster.
 
     Every method may raise `AwsPermissionError`, `AwsServiceError` and `CredentialsError`. A method that changes something
-    may also raise `OutcomeUnknownError`.
+    may also raise `OutcomeUnknownError`. It returns False if EKS refuses with a code in `unless`.
 
     Args:
         session: The session that calls EKS.
@@ -61,11 +58,13 @@ class AccessEntries:
     def __init__(self, session: AwsSession, cluster: EksCluster) -> None:
         self._session = session
         self.cluster = cluster
-        self.policy_arn: Final = f"arn:{cluster.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        self.cluster_admin: Final = AccessPolicy(
+            f"arn:{cluster.partition}:eks::aws:cluster-access-policy/{CLUSTER_ADMIN_POLICY}"
+        )
 
     def principals(self, *, administrators: bool = False) -> tuple[str, ...]:
         """Return the principals of all entries, or of those with the cluster-admin policy."""
-        only: dict[str, Any] = {"associatedPolicyArn": self.policy_arn} if administrators else {}
+        only: dict[str, Any] = {"associatedPolicyArn": self.cluster_admin.policy_arn} if administrators else {}
         with self._calling("the access entries cannot be listed") as eks:
             return tuple(map(str, pages_of(eks, "list_access_entries", clusterName=self.cluster.name, **only)))
 
@@ -113,89 +112,92 @@ class AccessEntries:
                 for policy in listed
             )
 
-    def make(self, principal_arn: str) -> AccessEntry | None:
-        """Make an entry that is tagged as temporary.
+    def known_policies(self) -> frozenset[str]:
+        """Return the ARNs of all access policies that EKS has."""
+        with self._calling("the access policies cannot be listed") as eks:
+            return frozenset(policy["arn"] for policy in pages_of(eks, "list_access_policies"))
 
-        If there is an entry already, return it unchanged.
-        """
-        if self._create(principal_arn, TAKEN, "cannot be made"):
-            return None
-        for _ in Backoff(_SETTLES):
-            found = self.find(principal_arn)
-            if found:
-                return found
-        raise AwsServiceError(
-            f"EKS says that {quoted(principal_arn, 200)} has an access entry, but does not show it.",
-            hint="Run it again in a minute.",
+    def create(self, wanted: AccessEntry, unless: Collection[str] = ()) -> bool:
+        """Make an entry without its policies."""
+        named = {} if wanted.lets_nodes_in else {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
+        given = {name: value for name, value in {**named, "tags": dict(wanted.tags)}.items() if value}
+        return self._change(
+            "create_access_entry", wanted.principal_arn, "cannot be made", unless, type=wanted.type, **given
         )
 
-    def try_right_to_make(self, principal_arn: str) -> None:
-        """Check the IAM permissions to make an entry.
+    def update(self, wanted: AccessEntry, unless: Collection[str] = ()) -> bool:
+        """Set the username and groups of an entry."""
+        own: dict[str, Any] = {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
+        return self._change("update_access_entry", wanted.principal_arn, "cannot be changed", unless, **own)
 
-        The cluster's authentication mode still refuses entries.
+    def associate(self, principal_arn: str, policy: AccessPolicy, unless: Collection[str] = ()) -> bool:
+        """Give an entry a policy in exactly this scope."""
+        namespaces = [*policy.namespaces]
+        scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
+        problem = f"cannot be given the policy {visible(policy.name)}"
+        given: dict[str, Any] = {"policyArn": policy.policy_arn, "accessScope": scope}
+        return self._change("associate_access_policy", principal_arn, problem, unless, **given)
+
+    def disassociate(self, principal_arn: str, policy: AccessPolicy) -> bool:
+        """Remove a policy from an entry; return False if EKS does not find it."""
+        problem = f"still has the policy {visible(policy.name)}"
+        given = {"policyArn": policy.policy_arn}
+        return self._change("disassociate_access_policy", principal_arn, problem, MISSING, **given)
+
+    def delete(self, principal_arn: str) -> bool:
+        """Delete an entry; return False if EKS does not find it."""
+        return self._change("delete_access_entry", principal_arn, "cannot be deleted", MISSING)
+
+    def tag(self, found: AccessEntry, **tags: str) -> None:
+        """Set tags of an entry."""
+        with self._changing(found.principal_arn, "cannot be tagged") as eks:
+            eks.tag_resource(resourceArn=found.entry_arn, tags=tags)
+
+    def untag(self, found: AccessEntry, *names: str) -> None:
+        """Remove tags of an entry."""
+        with self._changing(found.principal_arn, "cannot be untagged") as eks:
+            eks.untag_resource(resourceArn=found.entry_arn, tagKeys=[*names])
+
+    def until_shown(
+        self, principal_arn: str, act: Callable[[], bool], is_shown: Callable[[AccessEntry | None], bool]
+    ) -> AccessEntry | None:
+        """Make a change, and return the entry as soon as EKS shows the change.
+
+        Parts of EKS know a new entry later than others.
+
+        Args:
+            principal_arn: The principal, with its path.
+            act: Makes the change, or returns False if EKS refused it and may accept it soon.
+            is_shown: Whether an entry, or None, has the change.
 
         Raises:
-            AwsPermissionError: IAM does not allow it.
+            OutcomeUnknownError: the call was not answered, and EKS does not show the change.
+            AwsServiceError: EKS does not show the change in time.
         """
-        refusals = INVALID | TAKEN | MISSING
-        self._create(principal_arn, refusals, "could not be made")
-        self._associate(principal_arn, refusals, "could not be given a policy")
-
-    def give_policy(self, principal_arn: str) -> None:
-        """Give an entry the cluster-admin policy for the whole cluster."""
-        for _ in Backoff(_SETTLES):
-            # This part of EKS may not know a new entry yet.
-            if self._associate(principal_arn, MISSING, "cannot be given the cluster-admin policy"):
-                return
-        raise AwsServiceError(
-            f"EKS does not find the access entry of {quoted(principal_arn, 200)}.",
-            hint="Run it again: another user may have deleted the entry.",
-            code="ResourceNotFoundException",
+        changed: bool | None = False
+        last: AwsAuthError = AwsServiceError(
+            f"EKS does not show the change of the access entry of {quoted(principal_arn, 200)}.",
+            hint="Another client may have changed the entry, too. Run it again in a minute.",
         )
+        for _ in Backoff(SHOWN_WITHIN):
+            try:
+                changed = act() if changed is False else changed
+                found = self.find(principal_arn)
+                if is_shown(found):
+                    return found
+            except OutcomeUnknownError as error:
+                changed, last = None, error
+            except AwsAuthError as error:
+                if getattr(error, "code", "") not in THROTTLED:
+                    error.changed = changed
+                    raise
+                last = error if changed is False else last
+        last.changed = changed
+        raise last
 
-    def mark(self, found: AccessEntry) -> None:
-        """Mark an older entry as one that has the policy for a while."""
-        now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-        with self._changing(found.principal_arn, "cannot be tagged") as eks:
-            eks.tag_resource(resourceArn=found.entry_arn, tags={TEMPORARY_POLICY: now})
-
-    def delete(self, principal_arn: str) -> None:
-        """Delete an entry, if it still exists."""
-        with self._changing(principal_arn, "cannot be deleted", MISSING) as eks:
-            eks.delete_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)
-
-    def take_policy(self, found: AccessEntry) -> None:
-        """Remove the cluster-admin policy from an entry, and then the mark."""
-        principal_arn = found.principal_arn
-        with self._changing(principal_arn, "still has the cluster-admin policy", MISSING) as eks:
-            eks.disassociate_access_policy(
-                clusterName=self.cluster.name, principalArn=principal_arn, policyArn=self.policy_arn
-            )
-        with self._changing(principal_arn, "cannot be untagged") as eks:
-            eks.untag_resource(resourceArn=found.entry_arn, tagKeys=[TEMPORARY_POLICY])
-
-    def _create(self, principal_arn: str, unless: Collection[str], problem: str) -> bool:
-        """Make an entry; return False if EKS refuses with a code in `unless`."""
-        now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    def _change(self, operation: str, principal_arn: str, problem: str, unless: Collection[str], **given: Any) -> bool:
         with self._changing(principal_arn, problem, unless) as eks:
-            eks.create_access_entry(
-                clusterName=self.cluster.name, principalArn=principal_arn, type="STANDARD", tags={TEMPORARY: now}
-            )
-            return True
-        return False
-
-    def _associate(self, principal_arn: str, unless: Collection[str], problem: str) -> bool:
-        """Give an entry the cluster-admin policy.
-
-        Returns False if EKS refuses with a code in `unless`.
-        """
-        with self._changing(principal_arn, problem, unless) as eks:
-            eks.associate_access_policy(
-                clusterName=self.cluster.name,
-                principalArn=principal_arn,
-                policyArn=self.policy_arn,
-                accessScope={"type": "cluster"},
-            )
+            getattr(eks, operation)(clusterName=self.cluster.name, principalArn=principal_arn, **given)
             return True
         return False
 

@@ -78,6 +78,12 @@ TAKEN: Final = frozenset({"ResourceInUseException", "EntityAlreadyExists"})
 # The codes of EKS and EC2 for a request that does not fit the present state.
 INVALID: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "InvalidParameterValue"})
 
+# The codes for too many calls; nothing was done.
+THROTTLED: Final = frozenset({
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
+    "RequestThrottled", "RequestThrottledException", "SlowDown", "PriorRequestNotComplete",
+})  # fmt: skip
+
 # The hint for an answer that does not look like one of AWS.
 CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS configuration."
 
@@ -174,8 +180,7 @@ _CODES: Final = _by_name(
         ),
         "SignatureDoesNotMatch InvalidSignatureException IncompleteSignature IncompleteSignatureException": _SIGNATURE,
         "RequestTimeTooSkewed RequestExpired RequestInTheFuture": _SKEWED,
-        "Throttling ThrottlingException ThrottledException RequestLimitExceeded TooManyRequestsException "
-        "RequestThrottled RequestThrottledException SlowDown PriorRequestNotComplete": _THROTTLED,
+        " ".join(THROTTLED): _THROTTLED,
     }
 )
 

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "add": ("mapping_commands", "Map a role, user, account, node role or SSO role."),
     "remove": ("mapping_commands", "Remove a role, user, account, group or username."),
     "rename": ("mapping_commands", "Replace the ARN in the mappings of a principal."),
+    "entry": ("entry_commands", "Change access entries, and undo that."),
     "check": ("inspect_commands", "Find mistakes and risks, and fix them."),
     "fmt": ("edit_commands", "Rewrite a text that awsauth cannot edit."),
     "explain": ("inspect_commands", "Explain the access of a principal."),

@@ -270,7 +270,10 @@ class Confirmation:
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             if applied and result:
-                number = f"; it is revision {result.revision}" if result.revision and not invocation.is_filter else ""
+                of = " of the access entries" if result.diff.entries else ""
+                number = (
+                    f"; it is revision {result.revision}{of}" if result.revision and not invocation.is_filter else ""
+                )
                 last = f"Changed {invocation.named_target}{number}."
             parts = [invocation.screen.findings(new), invocation.screen.wrapped(last)]
             invocation.screen.print("\n".join(filter(None, parts)))

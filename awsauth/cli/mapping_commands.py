@@ -17,13 +17,50 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
+    from awsauth.core.plan import Plan
 
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
+
+
+def change_command(
+    group: click.Group | None,
+    name: str,
+    call: str,
+    does: str,
+    *params: click.Parameter,
+    plan: Callable[..., Plan],
+    observes: bool = False,
+) -> click.Command:
+    """Return a command that plans a change, shows it, and makes it.
+
+    Args:
+        group: The group that it belongs to.
+        name: The last word of the command.
+        call: The method and its arguments, as the help shows them.
+        does: The help.
+        *params: The parameters.
+        plan: Returns the plan, given the client and the parameters.
+        observes: Whether a new token can show the change.
+    """
+
+    def run(invocation: Invocation, /, **given: Any) -> int:
+        how = ChangeOptions(**{field: given.pop(field) for field in ChangeOptions._fields if field in given})
+        lost = [one for one in how.given if one not in ("--out", "--yes", "--dry-run")]
+        if how.out and lost:
+            raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
+        return change(invocation, how, lambda client: plan(client, **given))
+
+    out = option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
+    shown = {"params": [*params, out], "help": does, "changes": True, "observes": observes}
+    command = awsauth_command(name, f"client.{call}", **shown)(run)
+    if group:
+        group.add_command(command)
+    return command
 
 
 def _mapping_command(
@@ -31,36 +68,17 @@ def _mapping_command(
 ) -> click.Command:
     """Return a command that makes a change by a method of the client.
 
-    Args:
-        group: The group that it belongs to.
-        name: The last word of the command.
-        call: The method and its arguments, as the help shows them. The parameters have the names of the arguments.
-        does: The help.
-        *params: The parameters.
+    The parameters have the names of the method's arguments.
     """
-    method = call.partition("(")[0]
 
-    def run(invocation: Invocation, /, **given: Any) -> int:
-        how = ChangeOptions(**{option: given.pop(option) for option in ChangeOptions._fields})
-        lost = [option for option in how.given if option not in ("--out", "--yes", "--dry-run")]
-        if how.out and lost:
-            raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
+    def plan(client: AwsAuthClient, **given: Any) -> Plan:
+        if given.get("username", "") is None:
+            [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
+            given["username"] = _username_of(client, key, arn)
+        planned: Plan = getattr(client.planning, call.partition("(")[0])(**given)
+        return planned
 
-        def plan(client: AwsAuthClient) -> Any:
-            found_name = {}
-            if given.get("username", "") is None:
-                [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
-                found_name = {"username": _username_of(client, key, arn)}
-            return getattr(client.planning, method)(**given | found_name)
-
-        return change(invocation, how, plan)
-
-    out = _option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
-    decorator = awsauth_command(name, f"client.{call}", params=[*params, out], help=does, changes=True, observes=True)
-    command = decorator(run)
-    if group:
-        group.add_command(command)
-    return command
+    return change_command(group, name, call, does, *params, plan=plan, observes=True)
 
 
 def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
@@ -81,30 +99,33 @@ def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
     return usernames.pop()
 
 
-def _argument(name: str, complete: Any = None, metavar: str | None = None) -> click.Argument:
+def argument(name: str, complete: Any = None, metavar: str | None = None) -> click.Argument:
+    """Return an argument; its values are completed by `complete`."""
     return click.Argument([name], metavar=metavar, shell_complete=complete)
 
 
-def _option(names: str, does: str, **attributes: Any) -> click.Option:
+def option(names: str, does: str, **attributes: Any) -> click.Option:
+    """Return an option, given its names in one text and its help."""
     return click.Option(names.split(), help=does, **attributes)
 
 
-def _choice(names: str, does: str, values: Sequence[str], default: str) -> click.Option:
-    return _option(names, does, type=click.Choice(values), default=default, show_default=True)
+def choice(names: str, does: str, values: Sequence[str], default: str) -> click.Option:
+    """Return an option with a fixed set of values."""
+    return option(names, does, type=click.Choice(values), default=default, show_default=True)
 
 
 _NAME: Final[Any] = {"metavar": "NAME", "shell_complete": USERNAMES}
-_USERNAME: Final = _option("--username", "The Kubernetes username.", required=True, **_NAME)
-_USERNAME_OF_NEW: Final = _option(
+_USERNAME: Final = option("--username", "The Kubernetes username.", required=True, **_NAME)
+_USERNAME_OF_NEW: Final = option(
     "--username", "The Kubernetes username; a principal that is mapped already keeps its own.", **_NAME
 )
-_GROUPS: Final = _option(
+GROUP: Final = option(
     "--group groups", "A Kubernetes group; repeatable.", multiple=True, metavar="NAME", shell_complete=GROUPS
 )
-_IF_MAPPED: Final = _choice(
+_IF_MAPPED: Final = choice(
     "--if-mapped", "What to do with a principal that is mapped already.", get_args(IfMapped), "extend"
 )
-_MAPPING: Final = (_USERNAME_OF_NEW, _GROUPS, _IF_MAPPED)
+_MAPPING: Final = (_USERNAME_OF_NEW, GROUP, _IF_MAPPED)
 
 add_command: Final = AwsAuthGroup(
     "add", help="Map a role, user or account, or extend its mapping. Repeating a command changes nothing."
@@ -119,39 +140,39 @@ _adding(
     The role is given by its ARN, or by its name, which is looked up in the caller's account. The path of an ARN is
     removed, because the authenticator does not match it.
     """,
-    _argument("role_arn", ROLES, "ARN|NAME"),
+    argument("role_arn", ROLES, "ARN|NAME"),
     *_MAPPING,
-    _option("--for-ec2", "Also check whether an EC2 instance can use the role.", is_flag=True),
+    option("--for-ec2", "Also check whether an EC2 instance can use the role.", is_flag=True),
 )
 _adding(
     "user",
     "add_user_mapping(user_arn, username=…, groups=[…])",
     "Map an IAM user to a username and groups. Without --username, add groups to its mapping.",
-    _argument("user_arn", USERS, "ARN"),
+    argument("user_arn", USERS, "ARN"),
     *_MAPPING,
 )
 _adding(
     "account",
     "add_account_mapping(account)",
     "Admit all principals of an account, each with its ARN as the username and without groups.",
-    _argument("account", ACCOUNTS),
+    argument("account", ACCOUNTS),
 )
 _adding(
     "node",
     "add_node_role(role_arn, kind=…)",
     "Map a role with the username and groups that nodes need.",
-    _argument("role_arn", ROLES, "ARN"),
-    _choice("--kind", "What runs the nodes.", get_args(NodeKind), "ec2"),
+    argument("role_arn", ROLES, "ARN"),
+    choice("--kind", "What runs the nodes.", get_args(NodeKind), "ec2"),
     _IF_MAPPED,
 )
 _adding(
     "sso",
     "add_sso_mapping(permission_set, username=…, groups=[…])",
     "Map the role of a permission set of IAM Identity Center. The role is looked up in the caller's account.",
-    _argument("permission_set"),
+    argument("permission_set"),
     _USERNAME,
-    _GROUPS,
-    _option("--account", "The account that the role must be in.", metavar="ID"),
+    GROUP,
+    option("--account", "The account that the role must be in.", metavar="ID"),
     _IF_MAPPED,
 )
 
@@ -174,7 +195,7 @@ remove_command: Final = _Remove(
     "remove",
     help="Remove a role, user, account or group, or with `remove --username NAME` all mappings to a username.",
     params=[
-        _option(
+        option(
             "--username",
             "Remove all mappings to this username; see `awsauth remove --username NAME --help`.",
             expose_value=False,
@@ -190,14 +211,14 @@ for _kind, _complete, _metavar in (("role", ROLES, "ARN"), ("user", USERS, "ARN"
         _kind,
         f"remove_{_kind}_mapping({_arn})",
         f"Remove all mappings of {'a' if _metavar else 'an'} {_kind}.",
-        _argument(_arn, _complete, _metavar),
+        argument(_arn, _complete, _metavar),
     )
 _removing(
     "group",
     "remove_groups(principal_arn, [group])",
     "Remove a group from a role or user, which stays mapped.",
     click.Argument(["groups"], metavar="GROUP", shell_complete=GROUPS, callback=lambda *given: [given[-1]]),
-    _option("--from principal_arn", "The role or user.", required=True, metavar="ARN", shell_complete=PRINCIPALS),
+    option("--from principal_arn", "The role or user.", required=True, metavar="ARN", shell_complete=PRINCIPALS),
 )
 _removing(
     "username",
@@ -211,6 +232,6 @@ rename_command: Final = _mapping_command(
     "rename",
     "rename_principal(principal_arn, new_arn)",
     "Replace the ARN in all mappings of a role or user. The username and groups stay.",
-    _argument("principal_arn", PRINCIPALS, "OLD"),
-    _argument("new_arn", metavar="NEW"),
+    argument("principal_arn", PRINCIPALS, "OLD"),
+    argument("new_arn", metavar="NEW"),
 )

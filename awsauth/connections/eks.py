@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from awsauth.aws.access_entries import ReadEntries
+    from awsauth.aws.access_entries import AccessEntries, ReadEntries
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
@@ -79,6 +79,9 @@ class _Cached(Generic[_T]):
                 raise self._error
             return cast("_T", self._answer)
 
+    def forget(self) -> None:
+        self._asked = -math.inf
+
 
 class EksClusterInfo:
     """Answers of EKS about a cluster; each is reused for a minute.
@@ -120,11 +123,23 @@ class EksClusterInfo:
         Raises:
             AwsServiceError, CredentialsError: EKS does not answer.
         """
+        uses = self.authentication_mode() != "CONFIG_MAP"
+        return self.entry_calls().of_caller(arn) if uses else None
+
+    def entry_calls(self) -> AccessEntries:
+        """Return the calls that read and change access entries; they keep no answers.
+
+        Raises:
+            AwsServiceError, CredentialsError: EKS does not answer.
+        """
         from awsauth.aws.access_entries import AccessEntries
 
-        cluster = self._cluster.get()
-        uses = cluster.authentication_mode != "CONFIG_MAP"
-        return AccessEntries(self._session, cluster).of_caller(arn) if uses else None
+        return AccessEntries(self._session, self._cluster.get())
+
+    def forget(self) -> None:
+        """Forget the authentication mode and the access entries."""
+        self._cluster.forget()
+        self._entries.forget()
 
     def iam_facts(self, entries: Iterable[AccessEntry]) -> IamFacts:
         """Return since when the principals of access entries exist in IAM.

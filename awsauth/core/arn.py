@@ -29,6 +29,8 @@ _SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f
 SSO_PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 # The command that shows the roles of permission sets.
 FIND_SSO_ROLES: Final = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
+# In the ARN of a role that only an AWS service assumes.
+SERVICE_LINKED: Final = ":role/aws-service-role/"
 _SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
@@ -123,6 +125,22 @@ def canonical_principal(arn: str) -> str:
         InvalidValueError: it is the ARN of something else, or of a role that cannot exist.
     """
     return canonical_user(arn) if is_user(arn) else writable_role(arn)
+
+
+def entry_principal(arn: str) -> str:
+    """Return the ARN of a principal that may have an access entry, with its path.
+
+    Raises:
+        InvalidValueError: it is not the ARN of a role or user, or EKS accepts no entry for it.
+    """
+    canonical_principal(arn)
+    if ":sts:" in arn or arn.endswith(":root"):
+        hint = "Give the ARN of the role or user itself, with its path in IAM."
+        raise _invalid(arn, "is a session or an account's root, and EKS accepts neither in an access entry", hint)
+    if SERVICE_LINKED in arn:
+        hint = "The AWS service makes its access entry: turn that on in the service."
+        raise _invalid(arn, "is a service-linked role, and EKS accepts none in an access entry", hint)
+    return arn
 
 
 def is_user(arn: str) -> bool:

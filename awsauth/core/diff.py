@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.caller import AccessChange
     from awsauth.core.document.model import ParsedList
+    from awsauth.core.entries.merge import EntryDiff
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Diff(JsonValue):
     Attributes:
         mappings: The change of each principal, by key and in the order of the text.
         texts: By data key, the difference of the text in unified form.
+        entries: For a change of access entries, the change of each entry.
     """
 
     mappings: tuple[MappingDiff, ...]
@@ -75,6 +77,7 @@ class Diff(JsonValue):
         default=(), repr=False, compare=False, metadata=LEFT_OUT
     )
     _decides_alone: Callable[[], bool] | None = field(default=None, repr=False, compare=False, metadata=LEFT_OUT)
+    entries: tuple[EntryDiff, ...] = ()
 
     @property
     @in_json()
@@ -90,18 +93,23 @@ class Diff(JsonValue):
         return found
 
     def __bool__(self) -> bool:
-        return bool(self.mappings or self.texts)
+        return bool(self.mappings or self.texts or self.entries)
 
     @property
     def summary(self) -> str:
         """The principals on one line: ``+role deployer, ~user alice and 3 more``."""
-        if not self.mappings:
+        if not self.mappings and not self.entries:
             return "other text, same mappings" if self.texts else "no change"
-        return listed(list(map(_brief, self.mappings)), _SUMMARIZED)
+        brief = [_brief(one.kind, KIND[one.key], one.principal) for one in self.mappings]
+        brief += [_brief(one.kind, "entry", one.principal_arn) for one in self.entries]
+        return listed(brief, _SUMMARIZED)
 
     def __str__(self) -> str:
         lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
         lines += [f"! {visible(effect.principal)} {effect.told()}" for effect in self._other_effects()]
+        lines += [
+            f"{_SIGNS[one.kind]} entry {visible(one.principal_arn)}: {_told(one, visible)}" for one in self.entries
+        ]
         return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
 
     def markdown(self) -> str:
@@ -110,6 +118,8 @@ class Diff(JsonValue):
             return "No change.\n"
         rows = [_markdown_line(mapping) for mapping in self.mappings]
         rows += [f"- {code(effect.principal)} {effect.told(code)}" for effect in self._other_effects()]
+        for one in self.entries:
+            rows.append(f"- {_SIGN_WORDS[one.kind]} access entry {code(one.principal_arn)}: {_told(one, code)}")
         blocks = [fenced(text, "diff") for text in self.texts.values()]
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
 
@@ -219,15 +229,29 @@ def _text_lines(mapping: MappingDiff) -> Iterator[str]:
         yield f"    {sentence}"
 
 
-def _brief(mapping: MappingDiff) -> str:
+def _brief(kind: str, source: str, principal: str) -> str:
     # Only the name: the summary is one line, and the diff has the whole ARN.
-    name = mapping.principal.rpartition("/")[2] or mapping.principal
-    return f"{_SIGNS[mapping.kind]}{KIND[mapping.key]} {quoted(name, 64)[1:-1]}"
+    name = principal.rpartition("/")[2] or principal
+    return f"{_SIGNS[kind]}{source} {quoted(name, 64)[1:-1]}"
 
 
 def _markdown_line(mapping: MappingDiff) -> str:
     line = f"- {_SIGN_WORDS[mapping.kind]} {KIND[mapping.key]} {code(mapping.principal)}"
     return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, mapping.kind, code))]))
+
+
+def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
+    """Return the change of an access entry in words."""
+    sides = [side for side in (entry.before, entry.after) if side]
+    old, new = sides[0], sides[-1]
+    policies = [{policy.as_set: show(str(policy)) for policy in side.policies} for side in (old, new)]
+    if len(sides) == 1:
+        named = f"username {_name(new.username, show)}, {_groups(new.groups, show)}"
+        return ", ".join([f"type {new.type}" if new.lets_nodes_in else named, *policies[0].values()])
+    mappings = [MappingEntry(entry.principal_arn, side.username, side.groups) for side in sides]
+    told = [] if new.lets_nodes_in else list(_differences(mappings[0], mappings[1], show))
+    told += [f"gets {policy}" for known, policy in policies[1].items() if known not in policies[0]]
+    return "; ".join([*told, *(f"loses {policy}" for known, policy in policies[0].items() if known not in policies[1])])
 
 
 def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> Iterator[str]:

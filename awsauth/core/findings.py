@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 UNREAD_OBJECT: Final = "unread-object"
 REPEATED_DATA_KEY: Final = "repeated-data-key"
 
+# Codes of findings about access entries that the guards use, too.
+AUTHENTICATION_MODE: Final = "authentication-mode"
+SHADOWS: Final = "entry-shadows"
+
 
 Advice = Literal["apply", "by-hand", "none"]  # who can follow a finding's hint
 

@@ -13,7 +13,7 @@ from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.changes import Change, changes_from_json
+from awsauth.core.edit.changes import Change, changes_from_json, entry_changes
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.access.caller import AccessChange
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.entries.model import AccessEntry
     from awsauth.core.yaml_input import Path, YamlInput
 
 
@@ -68,12 +70,28 @@ class Plan(NotebookValue, JsonValue):
             uid, digest(result.before), tuple(changes), diff(result.before, result.after), (*result.findings, *findings)
         )
 
+    @classmethod
+    def of_entries(
+        cls, entries: tuple[EntryDiff, ...], changes: Iterable[c.Change], *, uid: str, findings: Iterable[Finding] = ()
+    ) -> Plan:
+        """Return the plan of changes of access entries.
+
+        Args:
+            entries: The entries that `changes` alter.
+            changes: The changes.
+            uid: The ARN of the cluster.
+            findings: The findings of the guards.
+        """
+        before = [entry.before.to_json() if entry.before else entry.principal_arn for entry in entries]
+        return cls(uid, _checksum({"entries": before}), tuple(changes), Diff((), {}, entries=entries), tuple(findings))
+
     @property
     def _title(self) -> str:
         return f"{self.diff.summary}, {counted(self.findings)}"
 
     def __str__(self) -> str:
-        made_for = f"the object with uid {visible(self.uid)}" if self.uid else "an object without uid"
+        known = f"the {'access entries of' if self.diff.entries else 'object with uid'} {visible(self.uid)}"
+        made_for = known if self.uid else "an object without uid"
         parts = [f"Plan for {made_for}, {self.digest}", str(self.diff) if self.diff else "No change."]
         return "\n".join([*parts, *(finding.line for finding in self.findings)])
 
@@ -121,6 +139,23 @@ class Plan(NotebookValue, JsonValue):
             raise _other_outcome(self.diff, outcome, replaced)
         return result
 
+    def merge_into_entries(self, entries: Iterable[AccessEntry]) -> tuple[EntryDiff, ...]:
+        """Merge the changes into the present access entries, and compare with the plan.
+
+        The same entries have to become the same. Those that are right already, and those that an interrupted change
+        left, may be so.
+
+        Raises:
+            PlanOutdatedError: the outcome differs from the plan.
+            MappingConflictError: a principal has another entry by now.
+        """
+        from awsauth.core.entries.merge import merge_entries
+
+        present = {entry.principal_arn: entry for entry in entries}
+        outcome = merge_entries(present.values(), entry_changes(self.changes))
+        require_same_entries(self.diff, outcome, present)
+        return outcome
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
         values = {"format": _FORMAT, "version": VERSION, **JsonValue.to_json(self)}
@@ -154,11 +189,13 @@ class Plan(NotebookValue, JsonValue):
     @classmethod
     def _loaded(cls, values: dict[str, Any]) -> Plan:
         from awsauth.core.access.caller import AccessChange
+        from awsauth.core.entries.merge import EntryDiff
 
         found = Diff(
             from_json(tuple[MappingDiff, ...], values["diff"]["mappings"]),
             from_json(dict[str, str], values["diff"]["texts"]),
             from_json(tuple[AccessChange, ...], values["diff"]["effects"]),
+            entries=from_json(tuple[EntryDiff, ...], values["diff"].get("entries", [])),
         )
         findings = from_json(tuple[Finding, ...], values["findings"])
         uid, made_for = from_json(str, values["uid"]), from_json(str, values["digest"])
@@ -191,6 +228,26 @@ def require_same_outcome(approved: Diff, result: MergeResult) -> None:
     outcome = diff(result.before, result.after)
     if (_approved_part(outcome), dict(outcome.texts)) != (_approved_part(approved), dict(approved.texts)):
         raise _other_outcome(approved, outcome, list(KEYS))
+
+
+def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], present: Mapping[str, AccessEntry]) -> None:
+    """Check that a change makes the approved access entries, and no others.
+
+    Args:
+        approved: The diff that was approved.
+        outcome: The entries that differ now.
+        present: The present entries, by principal.
+
+    Raises:
+        PlanOutdatedError: it makes others, or an entry is neither as before nor as an interrupted change leaves it.
+    """
+    from awsauth.core.entries.steps import is_on_the_way
+
+    wanted = {one.principal_arn: one.after and one.after.state for one in approved.entries}
+    made: dict[str, object] = {arn: present[arn].state if arn in present else None for arn in wanted}
+    made |= {one.principal_arn: one.after and one.after.state for one in outcome}
+    if made != wanted or not all(is_on_the_way(one, present.get(one.principal_arn)) for one in approved.entries):
+        raise _other_outcome(approved, Diff((), {}, entries=outcome), [])
 
 
 def _approved_part(found: Diff) -> tuple[tuple[MappingDiff, ...], tuple[AccessChange, ...]]:
@@ -226,8 +283,9 @@ def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanOut
         texts: dict[str, str] = {key: found.texts[key] for key in replaced if key in found.texts}
         return str(replace(found, texts=texts)) or "No change."
 
+    changed = "The access entries have" if planned.entries else "The object has"
     return PlanOutdatedError(
-        "The object has changed since the plan was made, and the plan would have another effect now.\n"
+        f"{changed} changed since the plan was made, and the plan would have another effect now.\n"
         f"Planned:\n{shown(planned)}\nNow:\n{shown(outcome)}",
         hint=_AGAIN,
     )

@@ -16,7 +16,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
-from awsauth.core.edit.changes import Change, as_list
+from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
@@ -26,7 +26,7 @@ from awsauth.recovery import plan as planning
 from awsauth.recovery.discovery import Discovery, discover
 from awsauth.recovery.plan import SWITCH, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
-from awsauth.recovery.temporary_access import TemporaryAccess
+from awsauth.recovery.temporary_access import TemporaryAccess, try_right_to_make
 from awsauth.stores.cluster import ClusterStore
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class _Recovering:
         """Switch to access entries, and return the caller's access as it is then."""
         session = self._found.session
         # The switch cannot be undone, so a step that IAM may refuse is tried before it.
-        AccessEntries(session, self._cluster).try_right_to_make(principal_arn)
+        try_right_to_make(AccessEntries(session, self._cluster), principal_arn)
         self._cluster = switch_to_both(session, self._cluster, timeout=self._timeout, done=self._done)
         self._done[:] = [f"Switched the authentication mode to {self._cluster.authentication_mode}"]
         entries = AccessEntries(session, self._cluster)
@@ -272,6 +272,8 @@ def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> R
     made = () if changes is None else tuple(as_list(changes))
     if changes is not None and not made:
         raise UsageError("changes is empty.", hint="Leave it out to roll back instead.")
+    if entry_changes(made):
+        raise UsageError("A recovery repairs aws-auth, not access entries.", hint="Pass changes of mappings.")
     if rollback_to is not None:
         check_whole_number("rollback_to", rollback_to, least=1)
     if isinstance(allow, str) or not isinstance(allow, Iterable):

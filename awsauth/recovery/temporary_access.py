@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry
+from awsauth.aws.errors import INVALID, MISSING, TAKEN
+from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import RecoveryError
 from awsauth.recovery.plan import Leftover
@@ -32,6 +34,7 @@ class TemporaryAccess:
 
     def __init__(self, entries: AccessEntries, principal_arn: str, found: AccessEntry | None) -> None:
         self._entries = entries
+        self._policy = entries.cluster_admin
         self.principal_arn = principal_arn
         self._know(found)
 
@@ -64,8 +67,8 @@ class TemporaryAccess:
             arn = quoted(self.principal_arn, 200)
             message = f"{arn} has an access entry for nodes (type {entry.type}), which can have no policy."
             raise RecoveryError(message, hint="Run it as a role that nodes do not have.")
-        if any(policy.policy_arn == self._entries.policy_arn for policy in entry.policies):
-            policy = ("--policy-arn", self._entries.policy_arn, "--access-scope", "type=cluster")
+        if any(policy.policy_arn == self._policy.policy_arn for policy in entry.policies):
+            policy = ("--policy-arn", self._policy.policy_arn, "--access-scope", "type=cluster")
             command = self._command("associate-access-policy", *policy)
             raise RecoveryError(
                 f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy for some namespaces "
@@ -83,19 +86,22 @@ class TemporaryAccess:
         if not self.found:
             # Set before the call, because an unanswered call may have made the entry.
             self.ours = "entry"
-            there = self._entries.make(self.principal_arn)
-            if not there:
+            if self._entries.create(_temporary(self.principal_arn), TAKEN):
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
                 # Another client, or an interrupted run, made it so lately that EKS did not list it.
-                self._know(there)
+                self._know(self._entries.until_shown(self.principal_arn, lambda: True, bool))
         self.check()
         if self.has_policy:
             return
         if not self.ours and self.found is not None:
             self.ours = "policy"
-            self._entries.mark(self.found)
-        self._entries.give_policy(self.principal_arn)
+            self._entries.tag(self.found, **{TEMPORARY_POLICY: _now()})
+        self._entries.until_shown(
+            self.principal_arn,
+            lambda: self._entries.associate(self.principal_arn, self._policy, MISSING),
+            lambda found: found is not None and found.is_administrator,
+        )
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
     def remove_access(self, done: list[str]) -> None:
@@ -108,7 +114,8 @@ class TemporaryAccess:
             self._know(None)
             done.append(f"Deleted the temporary access entry of {self.principal_arn}")
         elif self.ours == "policy" and self.found is not None:
-            self._entries.take_policy(self.found)
+            self._entries.disassociate(self.principal_arn, self._policy)
+            self._entries.untag(self.found, TEMPORARY_POLICY)
             self._know(self._entries.find(self.principal_arn))
             done.append(f"Removed the cluster-admin policy from the access entry of {self.principal_arn} again")
 
@@ -118,7 +125,7 @@ class TemporaryAccess:
             if not self.ours or entry.principal_arn != self.principal_arn:
                 yield entry
             elif self.ours == "policy":
-                policies = (policy for policy in entry.policies if policy.policy_arn != self._entries.policy_arn)
+                policies = (policy for policy in entry.policies if policy.policy_arn != self._policy.policy_arn)
                 yield replace(entry, policies=tuple(policies))
 
     def leftovers(self) -> list[Leftover]:
@@ -129,7 +136,7 @@ class TemporaryAccess:
         if self.ours == "policy" and self.found is not None:
             region = self._entries.cluster.region
             tag = ("--region", region, "--resource-arn", self.found.entry_arn, "--tag-keys", TEMPORARY_POLICY)
-            command = self._command("disassociate-access-policy", "--policy-arn", self._entries.policy_arn)
+            command = self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)
             return [
                 Leftover(f"The cluster-admin policy of the access entry of {self.principal_arn}", command),
                 Leftover(
@@ -142,3 +149,24 @@ class TemporaryAccess:
         cluster = self._entries.cluster
         entry = ("--region", cluster.region, "--cluster-name", cluster.name, "--principal-arn", self.principal_arn)
         return command_line("aws", "eks", action, *entry, *more)
+
+
+def try_right_to_make(entries: AccessEntries, principal_arn: str) -> None:
+    """Check the IAM permissions to make an entry.
+
+    The cluster's authentication mode still refuses entries.
+
+    Raises:
+        AwsPermissionError: IAM does not allow it.
+    """
+    refusals = INVALID | TAKEN | MISSING
+    entries.create(_temporary(principal_arn), refusals)
+    entries.associate(principal_arn, entries.cluster_admin, refusals)
+
+
+def _temporary(principal_arn: str) -> AccessEntry:
+    return AccessEntry(principal_arn, "STANDARD", tags={TEMPORARY: _now()})
+
+
+def _now() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"

@@ -27,6 +27,7 @@ NOT_FOR_A_FILE = (
     *("subprocess", "typing_extensions", "uuid", "xml", "zipfile"),
     *("awsauth.aws", "awsauth.cli", "awsauth.connections.kubernetes", "awsauth.kube", "awsauth.stores.cluster"),
     *(
+        "awsauth.core.entries",
         "awsauth.core.explain.explain",
         "awsauth.core.document.full_reader",
         "awsauth.core.lint.lint",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import awsauth
+from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS
 from awsauth.core.guards.guards import REFUSALS
 from awsauth.core.lint.rules import RULES
 from tests.support import reference
@@ -70,5 +71,7 @@ def test_the_parsers_find_no_other_codes() -> None:
         re.findall(r'_lost\(\s*key, text, "([a-z-]+)"', source)
     )
     codes |= set(re.findall(r'(?:Finding|note|warning)\(\s*"([a-z-]+)"', source))
-    codes |= set(re.findall(r'Final = "([a-z]+-[a-z-]+)"\n', source)) - {"aws-auth", "kube-system"}
+    codes |= set(re.findall(r'Final = "([a-z]+-[a-z-]+)"\n', source)) - {
+        *("aws-auth", "kube-system", AUTHENTICATION_MODE, SHADOWS)
+    }
     assert codes == reference.READER.keys()

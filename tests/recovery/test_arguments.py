@@ -9,10 +9,11 @@ import pytest
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import describe_cluster, switch_to_both
 from awsauth.aws.session import AwsSession
-from awsauth.core.edit.changes import EnsureRole
+from awsauth.core.edit.changes import EnsureEntry, EnsureRole
 from awsauth.errors import AwsServiceError, InvalidValueError, RecoveryError, UsageError
 from awsauth.recovery.plan import SWITCH
 from awsauth.recovery.recover import recover, repair_request
+from awsauth.recovery.temporary_access import TemporaryAccess
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
 from tests.support.controlplane.authority import Authority
@@ -44,6 +45,7 @@ def test_a_cluster_that_does_not_look_at_aws_auth_is_refused(monkeypatch: pytest
         {"cluster": ""},
         {"cluster": None},
         {"changes": []},
+        {"changes": EnsureEntry(principal_arn=OPS)},
         {"changes": "x"},
         {"changes": [EnsureRole(role_arn=OPS, username="x")], "rollback_to": 2},
         {"rollback_to": 0},
@@ -91,8 +93,7 @@ def test_the_policy_is_that_of_the_partition(
         session = AwsSession(region=region)
         entries = AccessEntries(session, describe_cluster(session, "prod"))
         role = f"arn:{partition}:iam::{eks.account}:role/ops"
-        assert entries.make(role) is None
-        entries.give_policy(role)
+        TemporaryAccess(entries, role, None).grant([])
         assert list(shown.entries.entries[role].policies) == [
             f"arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
         ]

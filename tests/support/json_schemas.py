@@ -22,6 +22,7 @@ from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
+from awsauth.core.entries.undo import EntryRevision
 from awsauth.core.entries.view import AccessView
 from awsauth.core.explain.explanation import Explanation
 from awsauth.core.explain.who_can import Grants
@@ -58,6 +59,7 @@ _CHANGING: Final = (
     *(f"add {kind}" for kind in _ADDED),
     *(f"remove {kind}" for kind in _REMOVED),
     *("rename", "apply", "edit", "rollback", "sync"),
+    *(f"entry {verb}" for verb in ("add", "set", "policy", "remove", "rollback")),
 )
 
 OUTPUTS: Final[dict[str, dict[str, Any]]] = {
@@ -75,6 +77,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "whoami": {"identity": Identity},
     "health": {"health": HealthReport},
     "recover": {"recovery": Recovery},
+    "entry history": {"revisions": tuple[EntryRevision, ...]},
     **dict.fromkeys(_CHANGING, _CHANGE),
 }
 """By command, the members of its ``-o json``."""

@@ -68,6 +68,7 @@ class Stage:
             self.cluster.name, endpoint=self.api.url, certificate_authority=authority, **how
         )
         self.webhook.ignores = 0
+        self.webhook.late = 0.0
         self.webhook.is_unwell = False
         self.eks.requests.clear()
 

@@ -68,6 +68,20 @@ def a_sync(client: awsauth.AwsAuthClient, fragment: awsauth.Fragment, document: 
         assert_type(seen.sync.conflicts[0], awsauth.SyncAct)
 
 
+def access_entries(client: awsauth.AwsAuthClient) -> None:
+    changes: list[awsauth.Change] = [
+        awsauth.EnsureEntry(principal_arn=ROLE, type="STANDARD", groups=["devs"], if_exists="replace"),
+        awsauth.SetEntryPolicy(principal_arn=ROLE, policy="AmazonEKSViewPolicy=apps"),
+        awsauth.RemoveEntryPolicy(principal_arn=ROLE, policy="AmazonEKSViewPolicy"),
+        awsauth.RemoveEntry(principal_arn=ROLE),
+    ]
+    assert_type(client.apply(changes, reason="a new team").diff.entries, tuple[awsauth.EntryDiff, ...])
+    client.apply(client.plan(changes), dry_run=True)
+    assert_type(client.entry_history(), tuple[awsauth.EntryRevision, ...])
+    shown = client.rollback_entries(dry_run=True)
+    assert_type(client.rollback_entries(to=3, approved=shown.diff, allow=["regrant"]), awsauth.Result)
+
+
 def one_call_that_removes(client: awsauth.AwsAuthClient) -> None:
     assert_type(awsauth.remove_role_mapping(ROLE, client=client), awsauth.Result)
     assert_type(awsauth.remove_user_mapping(USER, client=client), awsauth.Result)

@@ -20,6 +20,9 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
+from awsauth.core.entries.merge import EntryDiff, merge_entries
+from awsauth.core.entries.undo import EntryRevision, undo
+from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.policy import Policy
 from awsauth.core.manifest.manifest import Manifest
@@ -28,6 +31,7 @@ from awsauth.errors import AwsAuthError
 from awsauth.history.commit import changing, commit
 from awsauth.stores.file import ManifestFile
 from tests.support import paths
+from tests.support.access_entries import entry
 from tests.support.going_back import by, rollback
 from tests.support.memory_store import SharedMemoryStore
 
@@ -38,11 +42,10 @@ GOLDEN: Final = paths.GOLDEN / "errors"
 ROLE: Final = "arn:aws:iam::111122223333:role/deployer"
 USER: Final = "arn:aws:iam::111122223333:user/alice"
 MANIFEST: Final = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\ndata:\n  mapRoles: |\n    - rolearn: {ROLE}\n      username: deployer\n"
+ENTRY: Final = entry(ROLE, "AmazonEKSClusterAdminPolicy", username="deployer")
+OTHER: Final = entry(ROLE, "AmazonEKSViewPolicy=apps", username="deployer", groups=("deployers",))
 ELSEWHERE: Final = {
     errors.AwsAuthError,
-    errors.ConflictError,
-    errors.HistoryError,
-    errors.RevisionNotFoundError,
     errors.RevisionTakenError,
     errors.OutcomeUnknownError,
     errors.KubeconfigError,
@@ -74,6 +77,11 @@ def merged_plan() -> Plan:
 def ensure(**fields: Any) -> c.EnsureRole:
     """Return a change that is right but for `fields`."""
     return c.EnsureRole(**({"role_arn": ROLE, "username": "deployer", "groups": ["deployers"]} | fields))
+
+
+def ensure_entry(arn: str = ROLE, **fields: Any) -> c.EnsureEntry:
+    """Return the change that gives the role an access entry."""
+    return c.EnsureEntry(principal_arn=arn, **fields)
 
 
 def merge_role(text: str, **fields: Any) -> Document:
@@ -150,6 +158,30 @@ CASES: Final[dict[str, Callable[[], object]]] = {
     "guard-last-admin": lambda: enforce(
         Document({"mapRoles": mapped(groups="[system:masters]")}), Document({"mapRoles": mapped()})
     ),
+    "entry-principal-session": lambda: ensure_entry(arn="arn:aws:sts::111122223333:assumed-role/deployer/ci"),
+    "entry-principal-service": lambda: ensure_entry(
+        arn="arn:aws:iam::111122223333:role/aws-service-role/x/AWSServiceRoleForX"
+    ),
+    "entry-username": lambda: ensure_entry(username="{{SessionName}}"),
+    "entry-group-masters": lambda: ensure_entry(groups=["system:masters"]),
+    "entry-policy": lambda: ensure_entry(policies=["AmazonEKSViewPolicy=Apps"]),
+    "entry-policy-twice": lambda: ensure_entry(policies=["AmazonEKSViewPolicy", "AmazonEKSViewPolicy=apps"]),
+    "entry-nodes": lambda: ensure_entry(type="EC2_LINUX", groups=["nodes"]),
+    "entry-in-document": lambda: merge(Document({}), [ensure_entry()]),
+    "entry-and-mapping": lambda: c.entry_changes([ensure_entry(), ensure()]),
+    "entry-conflict": lambda: merge_entries([ENTRY], [ensure_entry(groups=["deployers"])]),
+    "entry-type": lambda: merge_entries([ENTRY], [ensure_entry(type="EC2_LINUX")]),
+    "entry-path": lambda: merge_entries([ENTRY], [ensure_entry(arn=ROLE.replace("role/", "role/ci/"))]),
+    "entry-absent": lambda: merge_entries([], [c.SetEntryPolicy(principal_arn=ROLE, policy="AmazonEKSViewPolicy")]),
+    "entry-policy-scope": lambda: merge_entries(
+        [ENTRY], [c.RemoveEntryPolicy(principal_arn=ROLE, policy="AmazonEKSClusterAdminPolicy=apps")]
+    ),
+    "entry-last-admin": lambda: enforce(
+        Document({}), Document({}), GuardContext(access_entries=(ENTRY,), entries_after=())
+    ),
+    "entry-changed-since": lambda: undo([EntryRevision(3, diff=(EntryDiff(ROLE, None, ENTRY),))], [OTHER]),
+    "entry-revision-altered": lambda: undo([EntryRevision(3, problem="altered")], []),
+    "entry-nothing-to-undo": lambda: undo([], []),
     "plan-no-json": lambda: Plan.from_text("mapRoles: []"),
     "plan-outdated": lambda: merged_plan().merge_into(
         Document({"mapRoles": f"- rolearn: {ROLE}\n  username: deployer\n  groups: [a]\n"})

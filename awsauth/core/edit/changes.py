@@ -24,6 +24,14 @@ IfMapped = Literal["extend", "replace", "fail"]
 fails unless username and groups are already right."""
 
 
+EntryType = Literal["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"]
+"""The type of an access entry: ``STANDARD`` for people and programs, every other one for nodes."""
+
+IfExists = Literal["fail", "replace"]
+"""The effect on a principal that has an access entry. ``fail`` fails unless the entry is already right. ``replace``
+sets the fields that are given."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class BaseChange(JsonValue):
     """A change. ARNs are kept as the authenticator sees them.
@@ -208,6 +216,69 @@ class ReplaceText(BaseChange):
     text: str | None = field(metadata=validation.TEXT)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class EnsureEntry(BaseChange):
+    """Give a role or user an access entry, or change its entry.
+
+    Attributes:
+        principal_arn: The ARN in IAM, with its path. EKS knows the principal by it.
+        type: The type, which cannot be changed later. Nodes have neither `username` nor `groups`.
+        username: The Kubernetes username. By default a new entry gets EKS's own: the ARN of the user or of the session.
+        groups: The Kubernetes groups; by default a new entry has no groups.
+        policies: The access policies, each ``NAME`` for the whole cluster or ``NAME=NAMESPACE,…``. The ARN of a policy
+            may replace its name. By default a new entry has no policies.
+        if_exists: The effect on a principal that has an entry. ``fail`` fails unless the entry is already right, or only
+            lacks policies. ``replace`` sets the fields that are given.
+    """
+
+    principal_arn: str = field(metadata=validation.ENTRY_PRINCIPAL)
+    type: EntryType = field(default="STANDARD", metadata=validation.value_of(EntryType))
+    username: str | None = field(default=None, metadata=validation.ENTRY_USERNAME)
+    groups: Sequence[str] | None = field(default=None, metadata=validation.ENTRY_GROUPS)
+    policies: Sequence[str] | None = field(default=None, metadata=validation.ENTRY_POLICIES)
+    if_exists: IfExists = field(default="fail", metadata=validation.value_of(IfExists))
+
+    def __post_init__(self) -> None:
+        BaseChange.__post_init__(self)  # `super()` fails in a dataclass with slots
+        validation.check_entry(self.principal_arn, self.type, self.username or self.groups, self.policies or ())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class SetEntryPolicy(BaseChange):
+    """Give an access entry a policy in exactly these namespaces.
+
+    Attributes:
+        principal_arn: The ARN of the entry's principal, with its path.
+        policy: ``NAME`` for the whole cluster, or ``NAME=NAMESPACE,…``. The policy's ARN may replace its name.
+    """
+
+    principal_arn: str = field(metadata=validation.ENTRY_PRINCIPAL)
+    policy: str = field(metadata=validation.ENTRY_POLICY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class RemoveEntryPolicy(BaseChange):
+    """Take a policy from an access entry.
+
+    Attributes:
+        principal_arn: The ARN of the entry's principal, with its path.
+        policy: ``NAME`` for the whole policy, or ``NAME=NAMESPACE,…`` for these namespaces alone.
+    """
+
+    principal_arn: str = field(metadata=validation.ENTRY_PRINCIPAL)
+    policy: str = field(metadata=validation.ENTRY_POLICY)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class RemoveEntry(BaseChange):
+    """Delete the access entry of a principal, given by its ARN with the path."""
+
+    principal_arn: str = field(metadata=validation.ENTRY_PRINCIPAL)
+
+
+EntryChange = EnsureEntry | SetEntryPolicy | RemoveEntryPolicy | RemoveEntry
+"""Any change of access entries."""
+
 Change = (
     EnsureRole
     | EnsureUser
@@ -221,6 +292,7 @@ Change = (
     | Deduplicate
     | Repair
     | ReplaceText
+    | EntryChange
 )
 """Any change; in JSON, `change` holds its kind."""
 
@@ -241,6 +313,19 @@ def as_list(changes: Any) -> list[Change]:
             hint = "Pass a list of changes, such as [awsauth.EnsureRole(…)]."
             raise UsageError(f"{quoted_value(change)} is not a change.", hint=hint)
     return made
+
+
+def entry_changes(changes: Sequence[Change]) -> tuple[EntryChange, ...]:
+    """Return the changes of access entries; nothing if they are of mappings.
+
+    Raises:
+        UsageError: there are both.
+    """
+    found = tuple([change for change in changes if isinstance(change, EntryChange)])
+    if found and len(found) < len(changes):
+        message = "Mappings and access entries are in two systems, and cannot change in one write."
+        raise UsageError(message, hint="Make two changes.")
+    return found
 
 
 def asked_for(change: Change) -> dict[str, Any]:
@@ -279,9 +364,12 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     else:
         given = {str(name): each for name, each in value.items() if name != "change"}
         faulty, problems = _problems(kind, given)
-        if not problems:
-            return KINDS[kind](**given)
-        error = validation.problems_as_error(problems)
+        try:
+            if not problems:
+                return KINDS[kind](**given)
+            error = validation.problems_as_error(problems)
+        except AwsAuthError as problem:  # of two fields together
+            error = problem
     paths: list[Path] = [(index, name) for name in faulty] or [(index,)]
     error.location = ", ".join([*(locations[path] for path in paths if path in locations), f"change {index + 1}"])
     raise error

@@ -15,7 +15,7 @@ from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, note
 from awsauth.core.text.display import quoted
-from awsauth.errors import EditError, InvalidValueError, MappingConflictError
+from awsauth.errors import EditError, InvalidValueError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -114,6 +114,11 @@ class _Work:
                 self._repair(change.key)
             case c.ReplaceText():
                 self._replace_text(change.key, change.text)
+            case _:
+                raise UsageError(
+                    f"{change.kind} is a change of access entries, and a document holds mappings alone.",
+                    hint="Apply it with the client of an EKS cluster.",
+                )
 
     def finish(self) -> MergeResult:
         self._close()

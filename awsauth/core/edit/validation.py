@@ -6,6 +6,7 @@ Each returns the value that the change keeps, or raises.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, get_args
@@ -15,6 +16,9 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
+
+# The group of an administrator whose access entry is made, until its policy counts. No wanted entry has it.
+BRIDGE_GROUP: Final = "awsauth:administrators"
 
 _LARGEST: Final = 10**20  # a larger number is not an account or a name that lost its quotes
 
@@ -136,6 +140,70 @@ def _flag(name: str, value: Any) -> Any:
     return value
 
 
+def _or_none(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _entry_text(name: str, refused: tuple[str, ...], hint: str, text: str) -> str:
+    check_text(f"the {name}", text)
+    session = text.find("{{SessionName")
+    if text.startswith(refused) or (session >= 0 and ":" not in text[:session]):
+        raise InvalidValueError(f"EKS accepts no {name} {quoted(text)} in an access entry.", hint=hint)
+    return text
+
+
+def policy_parts(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the name or ARN of an access policy, and its namespaces.
+
+    Args:
+        text: ``NAME`` or ``NAME=NAMESPACE,…``, with a name or an ARN.
+
+    Raises:
+        InvalidValueError: it is neither.
+    """
+    name, equals, rest = text.partition("=")
+    is_policy = re.fullmatch(r"(arn:[a-z-]+:eks::aws:cluster-access-policy/)?[A-Za-z0-9._-]{1,128}", name)
+    namespaces = tuple(dict.fromkeys(rest.split(","))) if equals else ()
+    if is_policy and all(re.fullmatch("[a-z0-9*-]{1,63}", namespace) for namespace in namespaces):
+        return name, namespaces
+    hint = "Write it as AmazonEKSViewPolicy or AmazonEKSViewPolicy=NAMESPACE,NAMESPACE."
+    message = f"{quoted(text)} is not an access policy, or has a namespace that cannot exist."
+    raise InvalidValueError(message, hint=hint_for_missing(rest if equals else name, hint))
+
+
+def _entry_policy(text: str) -> str:
+    policy_parts(text)
+    return text
+
+
+def check_entry(principal_arn: str, kind: str, named: object, policies: Iterable[str]) -> None:
+    """Check the fields of an access entry together.
+
+    Args:
+        principal_arn: The principal.
+        kind: The type of the entry.
+        named: The username or groups; false without them.
+        policies: The policies.
+
+    Raises:
+        InvalidValueError: EKS does not accept them together.
+    """
+    names = [policy_parts(policy)[0].rpartition("/")[2] for policy in policies]
+    if len(set(names)) < len(names):
+        hint = "Give each policy once, with all its namespaces."
+        raise InvalidValueError(f"The access entry of {quoted(principal_arn, 200)} has a policy twice.", hint=hint)
+    if kind != "STANDARD" and (arns.is_user(principal_arn) or named or (names and kind != "EC2")):
+        message = f"An access entry of type {kind} is for a role, and has neither username nor groups nor policies."
+        raise InvalidValueError(message, hint="Use the type STANDARD for people and programs.")
+
+
+# The beginnings of usernames that EKS keeps for itself.
+_OF_AWS: Final = ("system:", "eks:", "aws:", "amazon:", "iam:")
+_NO_USERNAME: Final = f"It may not begin with {', '.join(_OF_AWS)}, and needs a colon before the session's name."
+_NO_GROUP: Final = (
+    "For system:masters, give the policy AmazonEKSClusterAdminPolicy. For others, bind a group of your own."
+)
+
 _any_text = _text(str)
 
 
@@ -151,6 +219,13 @@ GROUPS: Final = {"check": _list(_text(partial(check_text, "the group")))}
 ANY_GROUPS: Final = {"check": _list(_any_text)}
 TEXT: Final = {"check": lambda name, value: value if value is None else _any_text(name, value)}
 FLAG: Final = {"check": _flag}
+ENTRY_PRINCIPAL: Final = {"check": _text(arns.entry_principal)}
+ENTRY_USERNAME: Final = {"check": _or_none(_text(partial(_entry_text, "username", _OF_AWS, _NO_USERNAME)))}
+ENTRY_GROUPS: Final = {
+    "check": _or_none(_list(_text(partial(_entry_text, "group", ("system:", BRIDGE_GROUP), _NO_GROUP))))
+}
+ENTRY_POLICY: Final = {"check": _text(_entry_policy)}
+ENTRY_POLICIES: Final = {"check": _or_none(_list(ENTRY_POLICY["check"]))}
 KEY: Final = {"check": _one_of(KEYS)}
 
 

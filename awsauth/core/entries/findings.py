@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, principal_location
-from awsauth.core.entries.model import AUTHENTICATION_MODE, SHADOWS
 from awsauth.core.entries.view import NOT_LOOKED_AT
-from awsauth.core.findings import Finding, Severity, note, warning
-from awsauth.core.text.display import listed, quoted, visible
+from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
+from awsauth.core.text.display import command_line, listed, quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -32,6 +31,7 @@ NODES_AS_STANDARD: Final = "node-entry-standard"
 PEOPLE_AS_NODES: Final = "node-entry-people"
 MODE_CONFIG_MAP: Final = "mode-config-map"
 
+_REMOVE: Final = ("awsauth", "entry", "remove")
 _SHOWN: Final = 3
 
 
@@ -45,6 +45,12 @@ class IamFacts(NamedTuple):
 
     created: Mapping[str, datetime | None] = MappingProxyType({})
     unknown: Mapping[str, str] = MappingProxyType({})
+
+    def is_stale(self, entry: AccessEntry) -> bool:
+        """Whether IAM lacks the principal of an entry, or made it after the entry."""
+        arn = entry.principal_arn
+        made, since = self.created.get(arn), entry.created
+        return (arn in self.created and made is None) or bool(made and since and made > since)
 
 
 def entry_findings(
@@ -66,7 +72,7 @@ def entry_findings(
         return
     if state.mode == "API" and any(document.reading(key).mapped for key in KEYS):
         message = "The cluster's authentication mode is API: it does not use aws-auth."
-        hint = "Create access entries; the mode cannot be changed back."
+        hint = "Create access entries with `awsauth entry add`; the mode cannot be changed back."
         yield warning(AUTHENTICATION_MODE, message, "No mapping grants access.", hint)
     entries = state.by_principal
     mapped = {casefold_arn(one.principal): (one, at) for one, at in _mapped(document)} if entries else {}
@@ -96,11 +102,12 @@ def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:
         impact = (
             "The entry grants no access. It stays without effect for a principal that is made again with this name."
         )
-        yield Finding(ORPHAN, Severity.ERROR, message, impact, "Delete the entry.", principal=arn)
+        hint = f"Delete the entry with `{command_line(*_REMOVE, arn)}`."
+        yield Finding(ORPHAN, Severity.ERROR, message, impact, hint, principal=arn)
     elif made and since and made > since:
         times = f"{made:%Y-%m-%d %H:%M:%S} UTC, after its access entry of {since:%Y-%m-%d %H:%M:%S} UTC"
         impact = "The entry belongs to an earlier principal of this name, and grants no access (401)."
-        hint = "Delete the entry and create it again with the same values."
+        hint = f"Delete it with `{command_line(*_REMOVE, arn)}`, and make it again with `awsauth entry rollback`."
         yield Finding(STALE, Severity.ERROR, f"{named} was made on {times}.", impact, hint, principal=arn)
 
 
@@ -131,7 +138,8 @@ def _beside(mapped: MappingEntry, at: Location | None, entry: AccessEntry) -> Fi
         code, message = NARROWER, f"The mapping makes {named} an administrator, and its access entry does not."
     elif entry.policies and not is_admin:
         code, message = WIDER, f"The access entry of {named} has policies, and its mapping is no administrator's."
-    hint = hint or "Change the access entry, delete it so that the mapping counts, or remove the mapping."
+    remove = command_line(*_REMOVE, entry.principal_arn)
+    hint = hint or f"Change the access entry, delete it so that the mapping counts (`{remove}`), or remove the mapping."
     return Finding(code, severity, message, impact, hint, at, mapped.principal)
 
 
@@ -150,5 +158,6 @@ def _nodes_as_standard(entry: AccessEntry, at: Location | None = None) -> Findin
     arn = entry.principal_arn
     message = f"{quoted(arn, 200)} is the role of nodes, and has an access entry of type STANDARD."
     impact = "The entry overrides the mapping, and gives no node its username: nodes with this role cannot join."
-    hint = "Delete the entry, and create it again with the type of the nodes, such as EC2_LINUX."
+    add = command_line("awsauth", "entry", "add", arn, "--type", "EC2_LINUX")
+    hint = f"Delete it with `{command_line(*_REMOVE, arn)}`, and make it with the type of the nodes, such as `{add}`."
     return Finding(NODES_AS_STANDARD, Severity.ERROR, message, impact, hint, at, arn)

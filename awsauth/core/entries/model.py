@@ -6,12 +6,14 @@ entry has the real path of a role, and a mapping has none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import principal_of
+from awsauth.core.arn import SERVICE_LINKED
 from awsauth.core.document.model import MappingEntry
+from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 
@@ -25,10 +27,6 @@ AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 # Types of entries for nodes; every other entry is ``STANDARD``.
 NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
 
-# Codes of findings that the guards use, too.
-AUTHENTICATION_MODE: Final = "authentication-mode"
-SHADOWS: Final = "entry-shadows"
-
 # The access policy with the rights of ``system:masters`` in the whole cluster.
 CLUSTER_ADMIN_POLICY: Final = "AmazonEKSClusterAdminPolicy"
 
@@ -40,8 +38,6 @@ TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 
 # The tag of an access entry that names its owner.
 OWNER: Final = "awsauth/owner"
-
-_SERVICE_LINKED: Final = ":role/aws-service-role/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,11 @@ class AccessPolicy(JsonValue):
     def name(self) -> str:
         """The policy's name, such as ``AmazonEKSViewPolicy``."""
         return self.policy_arn.rpartition("/")[2]
+
+    @property
+    def as_set(self) -> tuple[str, frozenset[str]]:
+        """The policy to compare; the order of namespaces does not matter."""
+        return self.policy_arn, frozenset(self.namespaces)
 
     def __str__(self) -> str:
         name = visible(self.name)
@@ -118,7 +119,7 @@ class AccessEntry(JsonValue):
 
         False for roles that only AWS services assume.
         """
-        return _SERVICE_LINKED not in self.principal_arn and any(
+        return SERVICE_LINKED not in self.principal_arn and any(
             policy.name == CLUSTER_ADMIN_POLICY and not policy.namespaces for policy in self.policies
         )
 
@@ -133,6 +134,20 @@ class AccessEntry(JsonValue):
         return TEMPORARY_POLICY in self.tags
 
     @property
+    def state(self) -> tuple[object, ...]:
+        """The principal, type and access, to compare.
+
+        The order of groups does not matter, nor does the group of the bridge. EKS alone names nodes.
+        """
+        named = () if self.lets_nodes_in else (self.username, frozenset(self.groups) - {BRIDGE_GROUP})
+        return self.principal_arn, self.type, named, frozenset(policy.as_set for policy in self.policies)
+
+    @property
+    def without_bridge(self) -> AccessEntry:
+        """The entry without the group of the bridge."""
+        return replace(self, groups=tuple(group for group in self.groups if group != BRIDGE_GROUP))
+
+    @property
     def owner(self) -> str:
         """The owner in its tags; empty if it has none."""
         return self.tags.get(OWNER, "")
@@ -140,7 +155,7 @@ class AccessEntry(JsonValue):
     @property
     def as_mapping(self) -> MappingEntry:
         """The entry as a mapping of the same effect; each access policy stands as a group."""
-        policies = () if _SERVICE_LINKED in self.principal_arn else map(str, self.policies)
+        policies = () if SERVICE_LINKED in self.principal_arn else map(str, self.policies)
         return MappingEntry(self.principal_arn, self.username, (*self.groups, *policies))
 
     @property

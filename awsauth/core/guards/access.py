@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access import matching
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
-from awsauth.core.entries.model import AUTHENTICATION_MODE, SHADOWS, AccessEntry
-from awsauth.core.findings import Finding, Severity, note, warning
+from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import command_line, quoted
+
+if TYPE_CHECKING:
+    from awsauth.core.entries.model import AccessEntry
 
 NODE_MAPPING: Final = "node-mapping"
 LAST_ADMIN: Final = "last-admin"
@@ -36,31 +38,32 @@ def node_mapping(case: GuardInput) -> Iterator[Finding]:
         if not new or not all(any(still_admits(node, mapped) for node in nodes) for mapped in new):
             reasons = {matching.principal_of(arn): reason for arn, reason in case.context.node_reasons.items()}
             why = f" ({reasons[principal]})" if reasons.get(principal) else ""
-            message = f"{quoted(nodes[-1].principal, 200)} is the role of nodes, and {_node_loss(nodes[-1], new)}."
+            loss = _node_loss(nodes[-1], new, case)
+            message = f"{quoted(nodes[-1].principal, 200)} is the role of nodes, and {loss}."
             impact = (
                 f"Nodes have this role{why}. They become NotReady, and no new node can join."
                 if use == "in use"
                 else f"Nodes with this role become NotReady; it is unknown whether there are any{why}."
             )
-            hint = "Leave the mapping as it is while nodes use it."
+            hint = f"Leave {'its access' if case.by_entries else 'the mapping'} as it is while nodes use it."
             yield violation(NODE_MAPPING, message, impact, hint, principal=nodes[-1].principal)
 
 
-def _node_loss(node: MappingEntry, new: matching.Outcomes) -> str:
+def _node_loss(node: MappingEntry, new: matching.Outcomes, case: GuardInput) -> str:
     if not new:
-        return "its mapping is removed"
+        return f"its {case.source} is removed"
     after = new[-1]
     if after.username != node.username:
         return f"its username changes from {quoted(node.username)} to {quoted(after.username)}"
     missing = [group for group in node.groups if group in NODE_GROUPS and group not in after.groups]
-    return f"it loses {_groups(missing)}, which nodes need"
+    return f"it loses {_groups(missing, case)}, which nodes need"
 
 
 def last_admin(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change that leaves no administrator, if there is one before it."""
-    if any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
+    if not case.by_entries and any(is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
         return
-    if not _may_lose_administrators(case):
+    if not case.by_entries and not _may_lose_administrators(case):
         return
     all_old, all_new = case.given_to_all()
     old, new = (_administrators(access, case) for access in (all_old, all_new))
@@ -83,6 +86,9 @@ def last_admin(case: GuardInput) -> Iterator[Finding]:
             message = f"{quoted(written, 200)} is no longer an administrator after the change, and {others}."
             impact = "After that, no principal in aws-auth can repair the cluster's access."
             hint = "Map another administrator first."
+            if case.by_entries:
+                impact = "After that, only the EKS API can repair the cluster's access."
+                hint = "Give the policy AmazonEKSClusterAdminPolicy to another principal first."
             yield violation(LAST_ADMIN, message, impact, hint, principal=written)
 
 
@@ -144,6 +150,11 @@ def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
+def is_administrator(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> bool:
+    """Whether mappings make a principal an administrator, certainly or perhaps."""
+    return _certainty(principal, outcomes, case) != _NO
+
+
 def _certainty(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> int:
     each = [_certainty_of(mapped, case.context) for mapped in outcomes]
     if max(each, default=_NO) == _NO or not matching.can_match(principal):
@@ -160,7 +171,8 @@ def _certainty_of(mapped: MappingEntry, context: GuardContext) -> int:
     return _DEPENDS if fits else _NO
 
 
-def _is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
+def is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
+    """Whether an entry makes an administrator, by its policies or by RBAC."""
     by_rbac = not context.admin_groups.isdisjoint(entry.groups) or entry.username in context.admin_usernames
     return entry.is_administrator or by_rbac
 
@@ -174,31 +186,37 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
     arn, username = case.context.caller_arn, case.context.caller_username
     old, new = (case.old.of_caller(arn), case.new.of_caller(arn)) if arn else ((), ())
     if arn and old and old != new:
-        yield from _own_loss(arn, old, new, username)
+        yield from _own_loss(arn, old, new, case)
     elif arn and not old and case.takes_away:
+        source = "an access entry, or that you created the cluster"
+        if case.by_entries:
+            source = "an access entry that could not be read"
         yield note(
             OWN_ACCESS,
-            f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as an access entry, "
-            "or that you created the cluster.",
+            f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as {source}.",
             "The change does not touch that, so your own access was not checked.",
         )
     elif not arn and case.takes_away:
         unknown = "The change takes access away, and the caller is unknown."
         message = unknown if username is None else "Your access does not come from aws-auth."
-        hint = "Make sure that you do not need the removed mappings."
+        hint = f"Make sure that you do not need the removed {'access entries' if case.by_entries else 'mappings'}."
         yield warning(OWN_ACCESS, message, "Your own access was not checked.", hint)
 
 
-def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, username: str | None) -> Iterator[Finding]:
+def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, case: GuardInput) -> Iterator[Finding]:
+    username = case.context.caller_username
+    if case.by_entries and new and all(SYSTEM_MASTERS in one.groups for one in new):
+        return  # an administrator needs neither other groups nor another username
     lost = matching.lost_groups(old, new)
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
-    hint = "Ask another administrator to make the change, or leave your own mapping as it is."
+    own = "access" if case.by_entries else "mapping"
+    hint = f"Ask another administrator to make the change, or leave your own {own} as it is."
     if not new:
         loss = "no longer have access after the change"
     elif any(map(matching.needs_instance, new)) and not any(map(matching.needs_instance, old)):
         loss = f"no longer have access after the change: {matching.INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
-        loss = f"lose {_groups(lost)}"
+        loss = f"lose {_groups(lost, case)}"
     elif others:
         was = quoted(old[-1].username)
         loss = f"get the username {quoted(others[-1])} instead of {was}, and lose the rights of {was}"
@@ -229,7 +247,7 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
         again = [group for group in groups if group in regained and any(group in mapped.groups for mapped in new)]
         if new and new != old and (again or not groups):
             message = (
-                f"{quoted(principal, 200)} gets {_groups(again) if again else 'its mapping'} back, "
+                f"{quoted(principal, 200)} gets {_groups(again, case) if again else f'its {case.source}'} back, "
                 "which another writer has removed since."
             )
             impact = "If that writer removed the access on purpose, the principal has it again."
@@ -238,7 +256,7 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
 
 
 def _has_administrator(case: GuardInput) -> bool:
-    by_entry = any(_is_admin_by_entry(entry, case.context) for entry in case.entries.values())
+    by_entry = not case.by_entries and any(is_admin_by_entry(one, case.context) for one in case.entries.values())
     before = case.context.readable or case.before
     return by_entry or bool(_administrators(case._replace(before=before).given_to_all()[0], case))
 
@@ -249,8 +267,9 @@ def _given_to(access: matching.Access, principal: str) -> matching.Outcomes:
     return access.by_principal.get(matching.casefold_arn(principal), ()) if matching.can_match(principal) else ()
 
 
-def _groups(groups: Sequence[str]) -> str:
-    return f"the group{'s' if len(groups) > 1 else ''} {', '.join(map(quoted, groups))}"
+def _groups(groups: Sequence[str], case: GuardInput) -> str:
+    noun = "right" if case.by_entries else "group"  # policies stand as groups
+    return f"the {noun}{'s' if len(groups) > 1 else ''} {', '.join(map(quoted, groups))}"
 
 
 def gains_access(case: GuardInput) -> Iterator[Finding]:
@@ -258,17 +277,30 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
 
     The entry gives a principal more groups, or another username.
     """
+    # A wider entry is asked for; one that is gone lets the mapping count.
+    wanted = {matching.principal_of(entry.principal_arn) for entry in case.context.entries_after or ()}
     for principal, outcomes in case.old.by_principal.items():
-        if outcomes == case.new.by_principal.get(principal):
+        if outcomes == case.new.by_principal.get(principal) or principal in wanted:
             continue
         old, new = case.old.of_principal(principal), case.new.of_principal(principal)
-        if not matching.gains(old, new):
+        if not matching.gains(old, new) or (case.by_entries and not _is_gain(principal, old, new, case)):
             continue
         uncovered = [
             key for mapped in new if matching.gains(old, (mapped,)) and (key := _older_key(case, principal, mapped))
         ]
         if uncovered:
             yield _gain(case, principal, old, new, uncovered[-1])
+
+
+def _is_gain(principal: str, old: matching.Outcomes, new: matching.Outcomes, case: GuardInput) -> bool:
+    """Whether a mapping gives more without the access entry that overrode it.
+
+    Nodes may join again. A rollback to the earlier username is no gain, except for an administrator's.
+    """
+    if all(map(is_node_mapping, new)) or all(SYSTEM_MASTERS in one.groups for one in old):
+        return False
+    becomes_admin = is_administrator(principal, new, case) and not is_administrator(principal, old, case)
+    return becomes_admin or not case.context.is_rollback or bool(matching.lost_groups(new, old))
 
 
 def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | None:
@@ -298,6 +330,9 @@ def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matchin
         hint = "Remove the account too if it is not meant to have access."
     message = f"{quoted(written, 200)} {change.told(quoted)}."
     impact = f"The change removes its winning mapping, and its entry in {key} wins from then on."
+    if case.by_entries:
+        hint = f"Remove its access by {key} first, or change the access entry instead of deleting it."
+        impact = f"The change deletes its access entry, and its access by {key} counts from then on."
     return violation(GAINS, message, impact, hint, principal=written)
 
 
@@ -306,12 +341,15 @@ def authentication_mode(case: GuardInput) -> Iterator[Finding]:
     if case.context.authentication_mode == "API" and case.before != case.after:
         message = "The cluster does not read aws-auth: its authentication mode is API."
         impact = "The change has no effect."
-        hint = "Change the cluster's access entries instead; the mode cannot be changed back."
+        hint = "Change the cluster's access entries instead, with `awsauth entry`; the mode cannot be changed back."
         yield violation(AUTHENTICATION_MODE, message, impact, hint)
 
 
 def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
-    """Report mappings whose change has no effect due to access entries."""
+    """Report principals that keep their access due to the other source."""
+    if case.by_entries:
+        yield from _kept_by_mapping(case)
+        return
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():
         before, after = old.get(principal, ()), new.get(principal, ())
@@ -319,10 +357,23 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
             yield _without_effect((after or before)[-1].principal, entry, goes=not after)
 
 
+def _kept_by_mapping(case: GuardInput) -> Iterator[Finding]:
+    left = {entry.principal_arn for entry in case.context.entries_after or ()}
+    for entry in case.context.access_entries:
+        mapped = () if entry.principal_arn in left else case.new.of_principal(entry.principal)
+        if mapped and not entry.lets_nodes_in and not matching.gains(case.old.of_principal(entry.principal), mapped):
+            message = f"{quoted(entry.principal_arn, 200)} keeps access: its mapping counts without its access entry."
+            groups = ", ".join(map(quoted, mapped[-1].groups)) or "none"
+            impact = f"The mapping is to {quoted(mapped[-1].username)}; its groups: {groups}."
+            hint = "Remove the mapping too, to remove the access."
+            yield warning(SHADOWS, message, impact, hint, principal=entry.principal_arn)
+
+
 def _without_effect(principal: str, entry: AccessEntry, *, goes: bool) -> Finding:
     still_in = f"{quoted(principal, 200)} keeps its access: it has an access entry."
     wins = f"{quoted(principal, 200)} has an access entry, which wins over its mapping."
     severity = Severity.NOTE if entry.lets_nodes_in else Severity.WARNING
     impact = f"The change has no effect on it. The entry: {entry.gives}."
-    hint = "Delete the entry too, to remove its access." if goes and not entry.lets_nodes_in else ""
+    remove = command_line("awsauth", "entry", "remove", entry.principal_arn)
+    hint = f"Delete the entry too, to remove its access: `{remove}`." if goes and not entry.lets_nodes_in else ""
     return Finding(SHADOWS, severity, still_in if goes else wins, impact, hint, principal=principal)

@@ -43,6 +43,8 @@ class GuardContext(NamedTuple):
         is_rollback: Whether the change restores a revision.
         readable: For a rollback, the latest state that can be read; None for the present one.
         may_update: Whether RBAC allows the caller to update ``aws-auth`` at present; False if unknown.
+        entries_after: For a change of access entries, all entries after it; None for a change of mappings.
+        stale_entries: The ARNs of principals that IAM made after their present access entry, or does not have.
     """
 
     caller_arn: str | None = None
@@ -62,13 +64,16 @@ class GuardContext(NamedTuple):
     is_rollback: bool = False
     readable: Document | None = None
     may_update: bool = False
+    entries_after: tuple[AccessEntry, ...] | None = None
+    stale_entries: frozenset[str] = frozenset()
 
 
 class GuardInput(NamedTuple):
     """A change and its effect on access, computed once for all guards.
 
-    The guards look at the principals whose mappings change, at the caller, and at the principals of `regranted`. If an
-    access entry could not be read, its principal counts as mapped, so that no loss is missed.
+    The guards look at the principals whose mappings or entries change, at the caller, and at the principals of
+    `regranted`. If an access entry could not be read, its principal counts as mapped, so that no loss is missed. For a
+    change of access entries, all four hold the access by both sources.
 
     Attributes:
         before: The present document.
@@ -94,7 +99,11 @@ class GuardInput(NamedTuple):
 
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
-        """Return the input for a change from one document to another."""
+        """Return the input for a change of a document, or of access entries."""
+        if context.entries_after is not None:
+            from awsauth.core.guards.entries import entries_input  # no change of mappings needs it
+
+            return entries_input(before, context)
         mode = context.authentication_mode
         effective = () if mode == "CONFIG_MAP" else context.access_entries
         entries = {entry.principal: entry for entry in effective}
@@ -113,6 +122,10 @@ class GuardInput(NamedTuple):
 
     def given_to_all(self) -> tuple[Access, Access]:
         """Return `old` and `new` for all principals, which takes time on a large document."""
+        if self.context.entries_after is not None:
+            from awsauth.core.guards.entries import access_of
+
+            return access_of(self.before, self.context)
         if self.context.authentication_mode == "API":
             return self.old, self.new
         read = _read(self.entries)
@@ -125,6 +138,16 @@ class GuardInput(NamedTuple):
         Its access is unknown then.
         """
         return principal in self.entries and not self.entries[principal].type
+
+    @property
+    def by_entries(self) -> bool:
+        """Whether access entries change, and no mappings."""
+        return self.context.entries_after is not None
+
+    @property
+    def source(self) -> str:
+        """The source of access that changes, in words."""
+        return "access entry" if self.by_entries else "mapping"
 
     @property
     def takes_away(self) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.access.matching import principal_of
-from awsauth.core.entries.model import AUTHENTICATION_MODE
-from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
+from awsauth.core.findings import AUTHENTICATION_MODE, REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
 from awsauth.core.guards import access, content
 from awsauth.core.guards.context import GuardContext, GuardInput, allowance
 from awsauth.core.text.display import quoted, quoted_value, visible

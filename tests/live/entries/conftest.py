@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
 from tests.live.recovery.conftest import caller, front, stage
+from tests.support.entry_changes import Entries
+
+if TYPE_CHECKING:
+    from tests.support.recovery_stage import Stage
 
 __all__ = ["caller", "front", "stage"]
+
+
+@pytest.fixture
+def entries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Entries:
+    """Return a cluster of mode API, whose caller is an administrator by its access entry. Nothing waits for long."""
+    monkeypatch.setattr("awsauth.entries.run.SETTLES", 0.0)
+    monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", 0.5)
+    monkeypatch.setattr("awsauth.aws.access_entries.SHOWN_WITHIN", 1.5)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # between its own attempts
+    return Entries(stage)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.support.aws.eks_fake_entries import (
+    POLICIES,
     AccessEntries,
     EksError,
     Entry,
@@ -134,6 +135,10 @@ class _Failure:
     times: int
 
 
+class NoAnswer(Exception):  # noqa: N818 - no error of the service
+    """Closes the connection without an answer."""
+
+
 class EksFake:
     """The service: add clusters, point boto3 to it, look at what it was asked.
 
@@ -144,6 +149,8 @@ class EksFake:
         clock: How far the clock of the service is ahead.
         page: Most that one page of a list holds.
         on_change: Called with a cluster after its mode or an entry of it has changed.
+        before: Called with each operation and its parameters before it is done. `NoAnswer` closes the connection.
+        after: Called like `before`, after it is done.
     """
 
     def __init__(self, region: str = "eu-west-1", account: str = "111122223333", partition: str = "aws") -> None:
@@ -156,6 +163,8 @@ class EksFake:
         self.clock = timedelta()
         self.page = LARGEST_PAGE
         self.on_change: Callable[[FakeCluster], None] = lambda _: None
+        self.before: Callable[[str, dict[str, Any]], None] = lambda _operation, _parameters: None
+        self.after: Callable[[str, dict[str, Any]], None] = lambda _operation, _parameters: None
         self._failures: list[_Failure] = []
         self._denied: set[str] = set()
         self._throttles = 0
@@ -242,7 +251,9 @@ class EksFake:
                 with self._lock:
                     self.requests.append((operation, parameters))
                     self._refuse(operation, parameters.get("name", ""))
+                    self.before(operation, parameters)
                     answer: dict[str, Any] = getattr(self, f"_{operation}")(parameters)
+                    self.after(operation, parameters)
                     return answer
         raise EksError("UnknownOperationException", f"{method} {path}", 404)
 
@@ -379,6 +390,10 @@ class EksFake:
         own = {"clusterName": parameters["name"], "principalArn": entry.principal_arn}
         return own | self._pages("associatedAccessPolicies", policies, parameters)
 
+    def _ListAccessPolicies(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        arns = [f"arn:{self.partition}:eks::aws:cluster-access-policy/{name}" for name in POLICIES]
+        return self._pages("accessPolicies", [{"name": arn.rpartition("/")[2], "arn": arn} for arn in arns], parameters)
+
     def _TagResource(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         self._tagged(parameters).tags.update(parameters["tags"])
         return {}
@@ -468,6 +483,7 @@ def _routes() -> list[tuple[str, str, re.Pattern[str]]]:
         ("AssociateAccessPolicy", "POST", f"{entry}/access-policies"),
         ("ListAssociatedAccessPolicies", "GET", f"{entry}/access-policies"),
         ("DisassociateAccessPolicy", "DELETE", f"{entry}/access-policies/{{policyArn}}"),
+        ("ListAccessPolicies", "GET", "/access-policies"),
         ("TagResource", "POST", "/tags/{resourceArn}"),
         ("UntagResource", "DELETE", "/tags/{resourceArn}"),
         ("ListNodegroups", "GET", f"{cluster}/node-groups"),
@@ -497,6 +513,8 @@ def _handler(fake: EksFake) -> type[BaseHTTPRequestHandler]:
                 self._send(200, fake.answer(self.command, parts.path, query, body))
             except EksError as error:
                 self._send(error.status, {"message": str(error)}, error.code)
+            except NoAnswer:
+                self.close_connection = True
 
         do_POST = do_DELETE = do_GET  # noqa: N815 - http.server looks these up
 

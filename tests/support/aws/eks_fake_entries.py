@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ class Entry:
         policies: By the policy's ARN, its scope as the API has it.
         hidden_reads: How many more reads will not see it (the service is eventually consistent).
         hidden_writes: How many more changes of it will not find it.
+        earlier: How it was before its last change, for reads that do not see that yet.
+        stale_reads: How many more reads see it so.
+        since: By the policy's ARN, when it was given.
     """
 
     principal_arn: str
@@ -75,6 +78,9 @@ class Entry:
     modified: float = field(default_factory=time.time)
     hidden_reads: int = 0
     hidden_writes: int = 0
+    earlier: Entry | None = None
+    stale_reads: int = 0
+    since: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,6 +91,7 @@ class AccessEntries:
         unique_id: Says by which unique id IAM knows a principal now; None where there is none of that ARN.
         lag: How many reads do not see an entry that was just made.
         write_lag: How many changes do not find an entry that was just made.
+        change_lag: How many reads see an entry as it was before a change of it, or before its end.
         policies_on_ec2: Whether an entry of the type ``EC2`` can have policies. AWS's sources contradict each other: the
             user guide gives it ``AmazonEKSAutoNodePolicy``, and a note of the CDK says that it can have none.
     """
@@ -96,8 +103,10 @@ class AccessEntries:
     unique_id: Callable[[str], str | None]
     lag: int = 0
     write_lag: int = 0
+    change_lag: int = 0
     policies_on_ec2: bool = True
     entries: dict[str, Entry] = field(default_factory=dict)
+    ended: dict[str, Entry] = field(default_factory=dict)
 
     def create(self, principal_arn: str, body: Mapping[str, Any]) -> Entry:
         """Make an entry, or refuse it as EKS does."""
@@ -130,8 +139,13 @@ class AccessEntries:
 
     def find(self, principal_arn: str) -> Entry:
         """Return the entry of a principal, as a read does: one just made may not be seen yet."""
-        entry = self.entries.get(principal_arn)
+        entry = self.entries.get(principal_arn) or self.ended.get(principal_arn)
         if entry is None or not _seen(entry):
+            raise _no_entry()
+        if entry.stale_reads:
+            entry.stale_reads -= 1
+            return entry.earlier or entry
+        if principal_arn not in self.entries:
             raise _no_entry()
         return entry
 
@@ -152,7 +166,7 @@ class AccessEntries:
     def delete(self, principal_arn: str) -> None:
         """Take an entry away."""
         self._present(principal_arn)
-        del self.entries[principal_arn]
+        self.ended[principal_arn] = self.entries.pop(principal_arn)
 
     def listed(self, policy_arn: str | None) -> list[str]:
         """Return the principals that have an entry, all or those with a policy."""
@@ -176,6 +190,7 @@ class AccessEntries:
             raise invalid_parameter(
                 "The access scope is not valid: namespaces go with the type namespace, and only there."
             )
+        entry.since.setdefault(policy, time.time())
         entry.policies[policy] = {"type": scope["type"], "namespaces": list(scope.get("namespaces") or [])}
         return entry, policy
 
@@ -237,6 +252,7 @@ class AccessEntries:
         if entry.hidden_writes:
             entry.hidden_writes -= 1
             raise _no_entry()
+        entry.earlier, entry.stale_reads = replace(entry, policies=dict(entry.policies)), self.change_lag
         return entry
 
     def _principal(self, arn: str, kind: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ class EksWebhook:
     Attributes:
         eks: The cluster whose access entries and mode count; None for the authenticator alone.
         ignores: How many times more an access entry does not count yet (the service is eventually consistent).
+        late: Seconds for which a policy does not count after EKS shows it.
         is_unwell: Whether nobody gets in by ``aws-auth``, whatever that says.
         kubeconfig: By which an API server finds it.
     """
@@ -44,6 +46,7 @@ class EksWebhook:
     def __init__(self, plane: ControlPlane, folder: Path) -> None:
         self.eks: FakeCluster | None = None
         self.ignores = 0
+        self.late = 0.0
         self.is_unwell = False
         self._plane = plane
         content = yaml.safe_load(plane.webhook.read_text(encoding="utf-8"))
@@ -113,7 +116,7 @@ class EksWebhook:
         if entry and self.ignores:
             self.ignores -= 1
             return None
-        return _user(entry, arn, canonical, session) if entry else None
+        return _user(entry, arn, canonical, session, time.time() - self.late) if entry else None
 
     def _caller(self, token: str) -> str:
         """Return whose a token is, as STS says; empty where it says that it is nobody's."""
@@ -129,8 +132,12 @@ class EksWebhook:
         return str(content["GetCallerIdentityResponse"]["GetCallerIdentityResult"]["Arn"])
 
 
-def _user(entry: Entry, arn: str, canonical: str, session: str) -> dict[str, Any]:
-    policies = [name.rpartition("/")[2] for name, scope in entry.policies.items() if scope["type"] == "cluster"]
+def _user(entry: Entry, arn: str, canonical: str, session: str, by: float) -> dict[str, Any]:
+    policies = [
+        name.rpartition("/")[2]
+        for name, scope in entry.policies.items()
+        if scope["type"] == "cluster" and entry.since.get(name, 0.0) <= by
+    ]
     return {
         "username": entry.username.replace("{{SessionName}}", session),
         "groups": [*entry.groups, *(f"{_POLICY_GROUP}{name}" for name in policies)],

@@ -1,0 +1,198 @@
+"""Merge changes into the access entries of a cluster: pure and idempotent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from awsauth.boundary import public
+from awsauth.core.access.matching import canonical, principal_of
+from awsauth.core.arn import is_user, partition_of
+from awsauth.core.edit import changes as c
+from awsauth.core.edit.validation import BRIDGE_GROUP, policy_parts
+from awsauth.core.entries.model import AccessEntry, AccessPolicy
+from awsauth.core.serialization import JsonValue, in_json
+from awsauth.core.text.display import command_line, quoted
+from awsauth.errors import MappingConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_POLICY_ARN: Final = "arn:{}:eks::aws:cluster-access-policy/{}"
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class EntryDiff(JsonValue):
+    """The change of one access entry.
+
+    Attributes:
+        principal_arn: The ARN of its principal, with the path.
+        before: The present entry; None without one.
+        after: The wanted entry; None if it is deleted.
+    """
+
+    principal_arn: str
+    before: AccessEntry | None
+    after: AccessEntry | None
+
+    @property
+    @in_json()
+    def kind(self) -> str:
+        """The kind: ``added``, ``removed`` or ``changed``."""
+        if self.before and self.after:
+            return "changed"
+        return "removed" if self.before else "added"
+
+
+def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChange]) -> tuple[EntryDiff, ...]:
+    """Return the access entries that the changes alter, in the order of the changes.
+
+    Args:
+        entries: The present entries of the cluster. Those that the changes name have to be read whole.
+        changes: The changes.
+
+    Raises:
+        MappingConflictError: a principal has an entry that does not allow the change.
+    """
+    merge = _Merge(entries)
+    for change in changes:
+        merge.make(change)
+    altered = ((arn, merge.present.get(arn), after) for arn, after in merge.wanted.items())
+    return tuple(EntryDiff(arn, before, after) for arn, before, after in altered if not is_same(before, after))
+
+
+def is_same(one: AccessEntry | None, other: AccessEntry | None) -> bool:
+    """Whether two entries are equal, or both absent; order does not matter."""
+    if one is None or other is None:
+        return one is other
+    return one.state == other.state and (BRIDGE_GROUP in one.groups) == (BRIDGE_GROUP in other.groups)
+
+
+class _Merge:
+    def __init__(self, entries: Iterable[AccessEntry]) -> None:
+        self.present = {entry.principal_arn: entry for entry in entries}
+        self.wanted: dict[str, AccessEntry | None] = {}
+        self._paths: defaultdict[str, list[str]] = defaultdict(list)  # filled when an entry is made
+
+    def make(self, change: c.EntryChange) -> None:
+        arn = change.principal_arn
+        now = self._now(arn)
+        match change:
+            case c.EnsureEntry():
+                self.wanted[arn] = self._made(change) if now is None else _ensured(change, now)
+            case c.SetEntryPolicy():
+                self.wanted[arn] = _with_policy(now, arn, change.policy)
+            case c.RemoveEntryPolicy():
+                self.wanted[arn] = now and _without_policy(now, change.policy)
+            case c.RemoveEntry():
+                self.wanted[arn] = None
+
+    def _now(self, arn: str) -> AccessEntry | None:
+        return self.wanted[arn] if arn in self.wanted else self.present.get(arn)
+
+    def _made(self, change: c.EnsureEntry) -> AccessEntry:
+        arn = change.principal_arn
+        if arn in self.present:
+            hint = "Make two changes: first delete the entry, then make it."
+            raise MappingConflictError(f"One change cannot delete the {_entry_of(arn)} and make it again.", hint=hint)
+        if not self._paths:
+            for known in self.present:
+                self._paths[principal_of(known)].append(known)
+        same = self._paths[principal_of(arn)]
+        if other := next((one for one in same if self._now(one)), None):
+            message = (
+                f"{quoted(other, 200)} has an access entry, and differs from {quoted(arn, 200)} in the path alone."
+            )
+            hint = "Look the principal up in IAM, and delete the entry of the ARN that IAM does not have."
+            raise MappingConflictError(message, hint=hint)
+        same.append(arn)
+        return _new(change)
+
+
+def _new(change: c.EnsureEntry) -> AccessEntry:
+    """Return the entry of a change as EKS makes it."""
+    arn = change.principal_arn
+    username = change.username or (_default_username(arn) if change.type == "STANDARD" else "")
+    policies = tuple(_policy(arn, text) for text in change.policies or ())
+    return AccessEntry(arn, change.type, username, tuple(change.groups or ()), policies)
+
+
+def _default_username(arn: str) -> str:
+    if is_user(arn):
+        return arn
+    prefix, _, role = canonical(arn).partition(":role/")
+    return f"{prefix.replace(':iam:', ':sts:')}:assumed-role/{role}/{{{{SessionName}}}}"
+
+
+def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
+    arn = change.principal_arn
+    if present.type != change.type:
+        remove, add = ("awsauth", "entry", "remove", arn), ("awsauth", "entry", "add", arn, "--type", change.type)
+        raise MappingConflictError(
+            f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}.",
+            hint=f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`.",
+        )
+    made, now = _new(change), present.without_bridge
+    if change.if_exists == "replace":
+        return replace(
+            now,
+            username=now.username if change.username is None else made.username,
+            groups=now.groups if change.groups is None else made.groups,
+            policies=now.policies if change.policies is None else made.policies,
+        )
+    # An interrupted call leaves an entry with the group of the bridge, or without some policies.
+    lacks_policies = {one.as_set for one in now.policies} <= {one.as_set for one in made.policies}
+    if lacks_policies and replace(now, policies=made.policies).state == made.state:
+        return now if now.state == made.state else replace(now, policies=made.policies)
+    raise MappingConflictError(
+        f"The {_entry_of(arn)} is there, and gives other access: {now.gives}.",
+        hint=f"To change it, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`.",
+    )
+
+
+def _options(change: c.EnsureEntry) -> list[str]:
+    """Return the fields of a change as options of the command line."""
+    given: list[tuple[str, str]] = [("--type", change.type)] if change.type != "STANDARD" else []
+    given += [("--username", change.username)] if change.username else []
+    given += [("--group", group) for group in change.groups or ()]
+    given += [("--access-policy", policy) for policy in change.policies or ()]
+    return [word for option in given for word in option]
+
+
+def _with_policy(present: AccessEntry | None, arn: str, text: str) -> AccessEntry:
+    if present is None:
+        hint = f"Make it with `{command_line('awsauth', 'entry', 'add', arn, '--access-policy', text)}`."
+        raise MappingConflictError(f"{quoted(arn, 200)} has no access entry.", hint=hint)
+    if not present.takes_policies:
+        message = f"The {_entry_of(arn)} has the type {present.type}, which takes no policies."
+        raise MappingConflictError(message, hint="Nodes get their rights from EKS.")
+    policy, now = _policy(arn, text), present.without_bridge
+    others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
+    return now if policy.as_set in {one.as_set for one in now.policies} else replace(now, policies=(*others, policy))
+
+
+def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
+    gone, now = _policy(present.principal_arn, text), present.without_bridge
+    found = next((one for one in now.policies if one.policy_arn == gone.policy_arn), None)
+    if found is None:
+        return now
+    if gone.namespaces and not found.namespaces:
+        raise MappingConflictError(
+            f"The {_entry_of(present.principal_arn)} has {found} in the whole cluster, not in namespaces alone.",
+            hint="Set the namespaces that the policy keeps, or remove the policy as a whole.",
+        )
+    left = tuple(one for one in found.namespaces if one not in gone.namespaces) if gone.namespaces else ()
+    kept = (replace(found, namespaces=left),) if left else ()
+    return replace(now, policies=tuple(new for one in now.policies for new in (kept if one is found else (one,))))
+
+
+def _policy(arn: str, text: str) -> AccessPolicy:
+    """Return the policy of a text; a name is one of the principal's partition."""
+    name, namespaces = policy_parts(text)
+    return AccessPolicy(name if ":" in name else _POLICY_ARN.format(partition_of(arn), name), namespaces)
+
+
+def _entry_of(arn: str) -> str:
+    return f"access entry of {quoted(arn, 200)}"

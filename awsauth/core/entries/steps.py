@@ -1,0 +1,67 @@
+"""The calls that lead from one state of an access entry to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from awsauth.core.edit.validation import BRIDGE_GROUP
+
+if TYPE_CHECKING:
+    from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.entries.model import AccessEntry, AccessPolicy
+
+Action = Literal["create", "associate", "update", "disassociate", "delete"]
+
+
+class Step(NamedTuple):
+    """One call of EKS.
+
+    Attributes:
+        action: The call.
+        entry: The entry as it has to be after the call; None after ``delete``.
+        policy: The policy of ``associate`` and ``disassociate``.
+    """
+
+    action: Action
+    entry: AccessEntry | None
+    policy: AccessPolicy | None = None
+
+
+def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
+    """Return the calls in an order in which no right is missing for a moment.
+
+    Args:
+        diff: The change of one entry.
+        bridged: Whether a new entry has the group `BRIDGE_GROUP` until it has its policies. An entry that has the group
+            already, after an interrupted call, loses it at the same place.
+    """
+    before, after = diff.before, diff.after
+    if after is None:
+        return [Step("delete", None)]
+    found: list[Step] = []
+    if before is None:
+        groups = (*after.groups, BRIDGE_GROUP) if bridged else after.groups
+        before = replace(after, groups=groups, policies=())
+        found.append(Step("create", before))
+    now = before
+    for policy in after.policies:
+        if policy.as_set not in {one.as_set for one in before.policies}:
+            others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
+            now = replace(now, policies=(*others, policy))
+            found.append(Step("associate", now, policy))
+    if not after.lets_nodes_in and (now.username, set(now.groups)) != (after.username, set(after.groups)):
+        now = replace(now, username=after.username, groups=after.groups)
+        found.append(Step("update", now))
+    kept = {policy.policy_arn for policy in after.policies}
+    for policy in before.policies:
+        if policy.policy_arn not in kept:
+            now = replace(now, policies=tuple(one for one in now.policies if one.policy_arn != policy.policy_arn))
+            found.append(Step("disassociate", now, policy))
+    return found
+
+
+def is_on_the_way(diff: EntryDiff, present: AccessEntry | None) -> bool:
+    """Whether an entry is as before or after a change, or between its calls."""
+    passed = [diff.before, *(step.entry for step in steps(diff))]
+    return (present and present.state) in {entry and entry.state for entry in passed}

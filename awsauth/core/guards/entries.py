@@ -1,0 +1,80 @@
+"""The input of the guards for a change of access entries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from awsauth.core.access.matching import Access, principal_of
+from awsauth.core.entries.rights import as_mapping, by_namespace
+from awsauth.core.guards.access import is_administrator
+from awsauth.core.guards.context import GuardContext, GuardInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from awsauth.core.document.document import Document
+    from awsauth.core.document.model import MappingEntry
+    from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.entries.model import AccessPolicy
+
+
+def entries_input(document: Document, context: GuardContext) -> GuardInput:
+    """Return the input for a change from the entries of a context to those after it."""
+    before, after = context.access_entries, context.entries_after or ()
+    known = {entry.principal_arn: entry for entry in before}
+    left = {entry.principal_arn: entry for entry in after}
+    altered = [entry for entry in before if left.get(entry.principal_arn) != entry]
+    altered += [entry for entry in after if known.get(entry.principal_arn) != entry]
+    concerned = {entry.principal for entry in altered} | {principal_of(arn) for arn in [context.caller_arn] if arn}
+    old, new = access_of(document, context, concerned, by_namespace(altered))
+    nodes = {principal_of(arn): use for arn, use in context.nodes.items()}
+    entries = {entry.principal: entry for entry in before}
+    return GuardInput(document, document, context, old, new, old, new, nodes, entries)
+
+
+def access_of(
+    document: Document,
+    context: GuardContext,
+    principals: Collection[str] | None = None,
+    compared: Collection[AccessPolicy] = (),
+) -> tuple[Access, Access]:
+    """Return the access before and after a change of entries.
+
+    An entry stands in place of the mapping of its principal. A stale entry does not count, and neither do entries that
+    could not be read.
+
+    Args:
+        document: The document; it does not count in the mode ``API``.
+        context: The facts around the change.
+        principals: The principals to look at; None for all, and then without the access that a recovery removes.
+        compared: The policies to compare, each with at most one namespace.
+    """
+    is_api = context.authentication_mode == "API"
+    mapped = Access({}, frozenset()) if is_api else Access.of(document, principals)
+    sides = []
+    for entries in (context.access_entries, context.entries_after or ()):
+        found: defaultdict[str, list[MappingEntry]] = defaultdict(list)
+        for entry in entries:
+            principal = entry.principal
+            is_left_out = entry.is_temporary if principals is None else principal not in principals
+            if entry.type and not is_left_out and entry.principal_arn not in context.stale_entries:
+                # The only policy that counts for all is the one for a while.
+                lasts = principals is not None or not entry.has_temporary_policy
+                found[principal].append(as_mapping(entry if lasts else replace(entry, policies=()), compared))
+        by_principal = {**mapped.by_principal, **{principal: tuple(each) for principal, each in found.items()}}
+        sides.append(Access(by_principal, mapped.accounts, frozenset(found)))
+    return sides[0], sides[1]
+
+
+def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
+    """Whether an administrator has no rights before a new entry has its policy."""
+    after = diff.after
+    if diff.before or after is None or not after.is_administrator:
+        return False
+    without = as_mapping(replace(after, policies=()), ())
+    by_mapping = case.old.of_principal(after.principal)
+    return is_administrator(after.principal, by_mapping, case) and not is_administrator(
+        after.principal, (without,), case
+    )

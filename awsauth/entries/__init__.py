@@ -1,0 +1,1 @@
+"""Changing access entries, with guards, history and rollback."""

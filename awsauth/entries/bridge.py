@@ -1,0 +1,72 @@
+"""The RBAC binding for administrators whose mapping becomes an access entry.
+
+An entry overrides the mapping of its principal at once, and gets its policy by a second call. Until the API server uses
+the policy, a group in the entry gives the same rights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from awsauth.backoff import retry_unavailable
+from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.text.display import command_line
+from awsauth.errors import ApiError, ConflictError, ForbiddenError, NotFoundError
+from awsauth.kube.fields import fields_of
+
+if TYPE_CHECKING:
+    from awsauth.kube.transport import Transport
+
+_KIND: Final = "ClusterRoleBinding"
+_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_ROLE: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+_SUBJECT: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": BRIDGE_GROUP}
+_GIVEN: Final = ("--clusterrole=cluster-admin", f"--group={BRIDGE_GROUP}")
+_CREATE: Final = command_line("kubectl", "create", "clusterrolebinding", BRIDGE_GROUP, *_GIVEN)
+
+DELETE: Final = command_line("kubectl", "delete", "clusterrolebinding", BRIDGE_GROUP)
+
+
+def check_binding(transport: Transport) -> bool:
+    """Check the binding of the group, and return whether it has to be made.
+
+    Raises:
+        ConflictError: a binding of that name gives other rights.
+        ForbiddenError: the caller may not read or create the binding.
+        AwsAuthError: the transport raises it.
+    """
+    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
+    try:
+        found = fields_of(retry_unavailable(lambda: transport.get(path)), _KIND, path)
+    except NotFoundError:
+        make_binding(transport, dry_run=True)
+        return True
+    if (found.object("roleRef"), found.objects("subjects")) != (_ROLE, [_SUBJECT]):
+        message = f"The ClusterRoleBinding {BRIDGE_GROUP} does not bind the group {BRIDGE_GROUP}, and nothing else, to cluster-admin."
+        hint = f"Look at it, and delete it if it is of no use: `{DELETE}`. Then create it: `{_CREATE}`."
+        raise ConflictError(message, hint=hint)
+    return False
+
+
+def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
+    """Make the binding, unless another client has made it since. It stays.
+
+    Args:
+        transport: To the API server.
+        dry_run: Whether the server only checks that the caller may make it.
+
+    Raises:
+        ForbiddenError: the caller may not make it.
+        AwsAuthError: the transport raises it.
+    """
+    binding: Any = {"apiVersion": _SUBJECT["apiGroup"] + "/v1", "kind": _KIND, "metadata": {"name": BRIDGE_GROUP}}
+    binding |= {"roleRef": _ROLE, "subjects": [_SUBJECT]}
+    query = {"dryRun": "All"} if dry_run else {}
+    try:
+        retry_unavailable(lambda: transport.post(_BINDINGS, binding, query, changes=not dry_run))
+    except ApiError as error:
+        if error.status == 409:
+            return
+        if isinstance(error, ForbiddenError):
+            error.hint = f"Ask an administrator to create it: `{_CREATE}`.\n{error.hint}"
+        raise

@@ -1,0 +1,288 @@
+"""Changing access entries: merge, guards, history, and calls of EKS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from awsauth.apply import Result
+from awsauth.core.access.matching import account_of
+from awsauth.core.diff import Diff
+from awsauth.core.document.document import Document
+from awsauth.core.edit.merge import MergeResult
+from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.merge import merge_entries
+from awsauth.core.entries.rights import taken
+from awsauth.core.entries.undo import undo
+from awsauth.core.findings import Finding, note
+from awsauth.core.guards.context import GuardContext, GuardInput
+from awsauth.core.guards.entries import needs_bridge
+from awsauth.core.guards.guards import enforce, run_guards
+from awsauth.core.text.display import command_line, listed, quoted
+from awsauth.entries import bridge
+from awsauth.entries.journal import EntryJournal
+from awsauth.entries.run import EntryRun, ordered
+from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from awsauth.aws.access_entries import AccessEntries
+    from awsauth.cluster_context import ClusterContext
+    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.core.edit.changes import EntryChange
+    from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.entries.model import AccessEntry
+    from awsauth.core.plan import Plan
+    from awsauth.core.revisions.info import Writer
+    from awsauth.options import Options
+    from awsauth.stores.store import Store
+
+BRIDGE: Final = "entry-bridge"
+
+_SHOWN: Final = 3
+_MOST: Final = 30
+
+
+class PendingEntries(NamedTuple):
+    """A change of access entries, and the state that it is made for.
+
+    Attributes:
+        calls: The calls of EKS.
+        entries: The access entries.
+        document: The mappings; empty if the cluster does not use them and they cannot be read.
+        diffs: The entries that change.
+        undoes: For a rollback, the numbers of the revisions that it undoes.
+        regranted: For a rollback, see `GuardContext`.
+    """
+
+    calls: AccessEntries
+    entries: tuple[AccessEntry, ...]
+    document: Document
+    diffs: tuple[EntryDiff, ...] = ()
+    undoes: tuple[int, ...] = ()
+    regranted: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class EntryChanger:
+    """Changes the access entries of one cluster.
+
+    Args:
+        store: The store of ``aws-auth``.
+        writer: Returns who makes the changes.
+        context: The facts of the cluster.
+        eks: The connection to EKS.
+    """
+
+    store: Store
+    writer: Callable[[], Writer]
+    context: ClusterContext
+    eks: EksClusterInfo
+
+    @property
+    def journal(self) -> EntryJournal:
+        """The history of the cluster's access entries."""
+        return EntryJournal(self.context.transport, self.eks.entry_calls().cluster.arn)
+
+    def read(self, concerned: Iterable[str]) -> PendingEntries:
+        """Return the present state, read anew.
+
+        Args:
+            concerned: The ARNs of principals whose entries have to be known.
+
+        Raises:
+            UsageError: the cluster does not use access entries.
+            AwsServiceError: an entry cannot be read.
+            AwsAuthError: EKS or the API server does not answer.
+        """
+        self.eks.forget()
+        calls = self.eks.entry_calls()
+        cluster, mode = calls.cluster, self.eks.authentication_mode()
+        if mode == "CONFIG_MAP":
+            words = ("update-cluster-config", "--name", cluster.name, "--region", cluster.region, "--access-config")
+            switch = command_line("aws", "eks", *words, "authenticationMode=API_AND_CONFIG_MAP")
+            hint = f"To use both, which cannot be undone: `{switch}`. Or map the principal in aws-auth."
+            raise UsageError("The cluster's authentication mode is CONFIG_MAP: it has no access entries.", hint=hint)
+        read = self.eks.access_entries()
+        unread = {entry.principal_arn for entry in read.entries if not entry.type}
+        for arn in unread.intersection(concerned):
+            message = f"The access entry of {quoted(arn, 200)} cannot be read. {' '.join(read.notes)}"
+            raise AwsServiceError(message, hint="A change needs eks:DescribeAccessEntry.")
+        document = Document({})
+        try:
+            document = self.store.read().document
+        except ForbiddenError:
+            if mode != "API":
+                raise
+        return PendingEntries(calls, read.entries, document)
+
+    def plan(self, changes: Sequence[EntryChange]) -> Plan:
+        """Return the plan of changes, with the findings of the guards.
+
+        Raises:
+            MappingConflictError: an entry does not allow the changes.
+            InvalidValueError: EKS would refuse a value.
+            AwsAuthError: as for `read`.
+        """
+        from awsauth.core.plan import Plan
+
+        now = self.read(change.principal_arn for change in changes)
+        diffs = merge_entries(now.entries, changes)
+        findings, _ = self._judged(now._replace(diffs=diffs), run_guards)
+        return Plan.of_entries(diffs, changes, uid=now.calls.cluster.arn, findings=findings)
+
+    def apply(self, changes: Sequence[EntryChange], options: Options, plan: Plan | None = None) -> Result:
+        """Make changes, or those of a plan.
+
+        Args:
+            changes: The changes.
+            options: How the change is made.
+            plan: The plan with the changes; None without one.
+
+        Raises:
+            PlanOutdatedError: the plan is for another cluster, or its effect would be another one now.
+            AwsAuthError: as for `plan` and `run`.
+        """
+        now = self.read(change.principal_arn for change in changes)
+        if plan:
+            plan.require_same_object(now.calls.cluster.arn)
+        diffs = plan.merge_into_entries(now.entries) if plan else merge_entries(now.entries, changes)
+        return self.run(now._replace(diffs=diffs), options)
+
+    def rollback(self, to: int | None, approved: Diff | None, options: Options) -> Result:
+        """Undo recorded changes (see `EntryMethods.rollback_entries`)."""
+        revisions = self.journal.revisions()
+        now = self.read(diff.principal_arn for one in revisions for diff in one.diff)
+        found = undo(revisions, now.entries, to)
+        if approved is not None:
+            from awsauth.core.plan import require_same_entries
+
+            require_same_entries(approved, found.diff, {entry.principal_arn: entry for entry in now.entries})
+        undone = [one for one in revisions if one.number in found.undoes]
+        me = self.writer().identity
+        others = [diff for one in undone if one.identity != me for diff in one.diff]
+        return self.run(now._replace(diffs=found.diff, undoes=found.undoes, regranted=taken(others)), options)
+
+    def run(self, pending: PendingEntries, options: Options) -> Result:
+        """Make a change, or with ``dry_run`` only return its result.
+
+        Raises:
+            UsageError: an option does not fit.
+            GuardError: a guard refuses it.
+            ConflictError: another writer changes the same entries.
+            AwsAuthError: EKS or the API server refuses or does not answer.
+        """
+        _check(options)
+        result = Result(bool(pending.diffs), Diff((), {}, entries=pending.diffs), pending.document)
+        if not pending.diffs:
+            return result
+        findings, bridged = self._judged(pending, partial(enforce, allow=options.get("allow", ())))
+        result = replace(result, findings=findings)
+        if options.get("dry_run"):
+            return result
+        return replace(result, revision=self._made(pending, bridged, options))
+
+    def _judged(
+        self, pending: PendingEntries, judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]]
+    ) -> tuple[tuple[Finding, ...], frozenset[str]]:
+        """Return the findings, and the principals that need the bridge."""
+        diffs, document = pending.diffs, pending.document
+        after: dict[str, AccessEntry | None] = {entry.principal_arn: entry for entry in pending.entries}
+        for diff in diffs:
+            _check_entry(diff, pending.calls)
+            after[diff.principal_arn] = diff.after
+        _check_policies(diffs, pending.calls)
+        known = GuardContext(
+            entries_after=tuple(filter(None, after.values())),
+            regranted=pending.regranted,
+            is_rollback=bool(pending.undoes),
+        )
+        context, notes = self.context.for_change(MergeResult(document, document), known)
+        found = judge(document, document, context)
+        case = GuardInput.of(document, document, context)
+        bridged = frozenset(one.principal_arn for one in diffs if needs_bridge(case, one) or _is_bridged(one))
+        return (*found, *map(_bridge_note, sorted(bridged)), *notes), bridged
+
+    def _made(self, pending: PendingEntries, bridged: frozenset[str], options: Options) -> int | None:
+        """Record and make a change, and return the number of its revision."""
+        writer, transport, journal = self.writer(), self.context.transport, self.journal
+        makes_binding = bool(bridged) and bridge.check_binding(transport)
+        number = None
+        if options.get("history", True):
+            reason = options.get("reason", "")
+            number = journal.record(pending.diffs, reason=reason, writer=writer, undoes=pending.undoes)
+        done: list[str] = []
+        try:
+            if makes_binding:
+                bridge.make_binding(transport)
+                done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
+            for diff in ordered(pending.diffs, writer.arn):
+                EntryRun(pending.calls, diff, done).make(bridged=diff.principal_arn in bridged)
+        except AwsAuthError as error:
+            if done or error.changed is not False:
+                error.changed = True if done else error.changed
+                told = [f"Done before: {'; '.join(done)}."] if done else []
+                again = f"Run it again{', or undo it with `awsauth entry rollback`' if number else ''}."
+                error.hint = "\n".join(filter(None, [error.hint, *told, again]))
+            elif number:
+                journal.discard(number)
+            raise
+        finally:
+            self.eks.forget()
+        return number
+
+
+def _check(options: Options) -> None:
+    for name in ("wait", "verify", "revert_after"):
+        if options.get(name):
+            raise UsageError(f"{name}= is for changes of mappings.", hint=f"Leave {name}= out.")
+    if options.get("dry_run") == "server":
+        raise UsageError("EKS has no dry run of its own for access entries.", hint="Pass dry_run=True.")
+
+
+def _check_entry(diff: EntryDiff, calls: AccessEntries) -> None:
+    before, after, arn = diff.before, diff.after, diff.principal_arn
+    cluster = calls.cluster
+    if before and (before.is_temporary or before.has_temporary_policy):
+        message = f"A recovery uses the access entry of {quoted(arn, 200)}, and is not over."
+        command = command_line("awsauth", "recover", "--cluster", cluster.name, "--region", cluster.region)
+        hint = f"End it with `{command}`, with the arguments with which it began. Then run this again."
+        raise ConflictError(message, hint=hint)
+    if after and not before and after.lets_nodes_in and account_of(arn) != cluster.account:
+        message = f"{quoted(arn, 200)} is not of the cluster's account {cluster.account}."
+        raise InvalidValueError(message, hint="Nodes need a role of the account that the cluster is in.")
+
+
+def _check_policies(diffs: Iterable[EntryDiff], calls: AccessEntries) -> None:
+    """Check that EKS has the policies that entries get, before anything is made."""
+    wanted = {
+        policy.policy_arn: policy.name
+        for diff in diffs
+        for policy in (diff.after.policies if diff.after else ())
+        if not diff.before or policy.policy_arn not in {one.policy_arn for one in diff.before.policies}
+    }
+    if not wanted:
+        return
+    known = calls.known_policies()
+    for name in (name for arn, name in wanted.items() if arn not in known):
+        names = sorted(arn.rpartition("/")[2] for arn in known)
+        hint = f"Use one of {listed(get_close_matches(name, names, _SHOWN, 0.3) or names, _MOST)}."
+        raise InvalidValueError(f"EKS has no access policy {quoted(name)}.", hint=hint)
+
+
+def _is_bridged(diff: EntryDiff) -> bool:
+    """Whether an interrupted change has left the group of the bridge."""
+    return bool(diff.before and BRIDGE_GROUP in diff.before.groups and diff.after and diff.after.is_administrator)
+
+
+def _bridge_note(arn: str) -> Finding:
+    message = f"{quoted(arn, 200)} is an administrator by its mapping, and gets its policy after its access entry."
+    impact = (
+        f"Until the policy counts, the entry has the group {BRIDGE_GROUP}, which a ClusterRoleBinding of this name binds "
+        "to cluster-admin. The binding stays."
+    )
+    return note(BRIDGE, message, impact, f"To delete the binding afterwards: `{bridge.DELETE}`.", principal=arn)

@@ -1,0 +1,135 @@
+"""The change of one access entry, call by call."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from awsauth.aws.errors import MISSING, TAKEN
+from awsauth.backoff import Backoff
+from awsauth.core.access.matching import principal_of
+from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.merge import is_same
+from awsauth.core.entries.steps import steps
+from awsauth.core.text.display import quoted
+from awsauth.debug_log import log_debug
+from awsauth.errors import AwsServiceError, ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from awsauth.aws.access_entries import AccessEntries
+    from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.entries.model import AccessEntry
+    from awsauth.core.entries.steps import Step
+
+SETTLES: Final = 10.0  # seconds until the API server uses a policy that EKS shows
+NEW_PRINCIPAL: Final = 10.0  # seconds within which EKS knows a new role or user
+
+_DONE: Final = {
+    "create": "made the access entry of {}",
+    "associate": "gave {} the policy {}",
+    "update": "set the username and groups of {}",
+    "disassociate": "took from {} the policy {}",
+    "delete": "deleted the access entry of {}",
+}
+
+
+class EntryRun:
+    """The change of one access entry, step by step.
+
+    Args:
+        calls: The calls of EKS.
+        diff: The change.
+        done: The list to which each finished step is added, in words.
+    """
+
+    def __init__(self, calls: AccessEntries, diff: EntryDiff, done: list[str]) -> None:
+        self._calls = calls
+        self._diff = diff
+        self._done = done
+
+    def make(self, *, bridged: bool) -> None:
+        """Make the change, unless another writer has changed the entry since it was read.
+
+        Args:
+            bridged: Whether the entry has the group of the bridge until it has its policies.
+        """
+        arn, present = self._diff.principal_arn, self._diff.before
+        found = self._calls.find(arn)
+        made = steps(self._diff, bridged=bridged)
+        states = [present, *(step.entry for step in made)]
+        if not _is_one_of(found, states):
+            raise _conflict(arn, found)
+        for position, step in enumerate(made):
+            if step.action == "update" and present and BRIDGE_GROUP in present.groups:
+                log_debug("Waiting until the API server uses the policies of the new entry")
+                time.sleep(SETTLES)
+            self._take(step, states[position + 1 :])
+            self._done.append(_DONE[step.action].format(arn, step.policy))
+            present = step.entry
+
+    def _take(self, step: Step, states: Sequence[AccessEntry | None]) -> None:
+        """Take a step, and wait until EKS shows it, or a later one."""
+        arn, patience = self._diff.principal_arn, Backoff(NEW_PRINCIPAL)
+        taken = False
+
+        def act() -> bool:
+            nonlocal taken
+            try:
+                accepted = self._sent(step)
+            except AwsServiceError as error:
+                if "invalid principal" not in error.message.lower():
+                    raise
+                if patience.is_over:
+                    error.hint = "Check that IAM has this role or user, and that the ARN has its path."
+                    raise
+                return False
+            taken = step.action == "create" and not accepted
+            return accepted
+
+        def is_shown(found: AccessEntry | None) -> bool:
+            if taken and found and not _is_one_of(found, states):
+                raise _conflict(arn, found)
+            return _is_one_of(found, states)
+
+        self._calls.until_shown(arn, act, is_shown)
+
+    def _sent(self, step: Step) -> bool:
+        """Send the call of a step.
+
+        Returns False if EKS has the entry already, or does not know it.
+        """
+        arn, entry, policy, calls = self._diff.principal_arn, step.entry, step.policy, self._calls
+        if step.action == "delete" or entry is None:
+            return calls.delete(arn)
+        if step.action == "create":
+            return calls.create(entry, TAKEN)
+        if policy is None:
+            return calls.update(entry, MISSING)
+        if step.action == "associate":
+            return calls.associate(arn, policy, MISSING)
+        return calls.disassociate(arn, policy)
+
+
+def ordered(diffs: Iterable[EntryDiff], caller_arn: str) -> list[EntryDiff]:
+    """Return those that only give before the others, the caller's last of each."""
+    own = caller_arn and principal_of(caller_arn)
+    return sorted(diffs, key=lambda diff: (_takes(diff), principal_of(diff.principal_arn) == own))
+
+
+def _takes(diff: EntryDiff) -> bool:
+    if not diff.before or not diff.after:
+        return diff.before is not None
+    was, then = diff.before.as_mapping, diff.after.as_mapping
+    return was.username != then.username or not set(was.groups) <= set(then.groups)
+
+
+def _is_one_of(found: AccessEntry | None, states: Iterable[AccessEntry | None]) -> bool:
+    return any(is_same(found, state) for state in states)
+
+
+def _conflict(arn: str, found: AccessEntry | None) -> ConflictError:
+    now = f"It gives now: {found.gives}." if found else "It is gone."
+    message = f"Another writer changed the access entry of {quoted(arn, 200)} since it was read. {now}"
+    return ConflictError(message, hint="Look at the present entry, and make the change again.")

@@ -1,0 +1,149 @@
+"""An administrator's mapping becomes an access entry without a moment without rights."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from awsauth.core.edit.changes import EnsureEntry, EnsureRole
+from awsauth.errors import AwsServiceError, ConflictError, ForbiddenError
+from tests.support.entry_changes import ADMIN, DEV
+from tests.support.recovery_stage import BOTH, OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.entry_changes import Entries
+
+BRIDGE: Final = "awsauth:administrators"
+BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+OWN: Final = EnsureEntry(principal_arn=OPS, username="ops", policies=[ADMIN])
+LATE: Final = 0.6  # seconds until the API server uses a policy
+
+
+@pytest.fixture
+def mapped(entries: Entries) -> Iterator[Entries]:
+    """Yield the cluster in mixed mode, whose caller is an administrator by its mapping alone."""
+    entries.stage.reset(authentication_mode=BOTH)
+    entries.stage.map_caller()
+    entries.eks.requests.clear()
+    yield entries
+    entries.stage.api.request("DELETE", f"{BINDINGS}/{BRIDGE}")
+
+
+@contextmanager
+def working(entries: Entries) -> Iterator[Counter[int]]:
+    """Read objects that only an administrator may read, with new tokens, and count the answers by their status."""
+    answers: Counter[int] = Counter()
+    stage, over = entries.stage, threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            token = stage.cluster.eks_token(stage.caller)
+            answers[stage.api.request("GET", "/api/v1/secrets", token=token).status] += 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_worker_never_loses_its_rights(mapped: Entries, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> None:
+    monkeypatch.setattr("awsauth.entries.run.SETTLES", LATE * 2 if waits else 0.0)
+    mapped.stage.webhook.late = LATE
+    with working(mapped) as answers:
+        with mapped.client() as client:
+            result = client.apply(OWN)
+        time.sleep(LATE * 2)
+    assert [finding.code for finding in result.findings] == ["entry-bridge"]
+    assert "`kubectl delete clusterrolebinding awsauth:administrators`" in result.findings[0].hint
+    assert answers[200] > 5
+    assert (answers.total() == answers[200]) is waits
+    assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
+    assert mapped.writes() == ["CreateAccessEntry", "AssociateAccessPolicy", "UpdateAccessEntry"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", ["CreateAccessEntry", "AssociateAccessPolicy", "UpdateAccessEntry"])
+def test_a_stopped_bridge_is_ended_by_the_same_call(
+    mapped: Entries, monkeypatch: pytest.MonkeyPatch, call: str, *, after: bool
+) -> None:
+    monkeypatch.setattr("awsauth.entries.run.SETTLES", LATE * 2)
+    mapped.stage.webhook.late = LATE
+    with working(mapped) as answers:
+        with mapped.client() as client, mapped.stopping(call, after=after):
+            client.apply(OWN)
+        with mapped.client() as client:
+            client.apply(OWN)
+        time.sleep(LATE * 2)
+        with mapped.client() as client:
+            assert not client.apply(OWN).changed
+    assert answers.total() == answers[200]
+    assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
+
+
+def test_a_stopped_bridge_is_rolled_back_to_the_mapping(mapped: Entries) -> None:
+    with mapped.client() as client:
+        with mapped.stopping("UpdateAccessEntry", after=False):
+            client.apply(OWN)
+        client.rollback_entries()
+    assert mapped.state(OPS) is None
+
+
+def test_only_administrators_need_the_bridge(mapped: Entries) -> None:
+    with mapped.client() as client:
+        client.apply(EnsureRole(role_arn=DEV, username="dev", groups=["devs"]))
+        result = client.apply(EnsureEntry(principal_arn=DEV, policies=[ADMIN]))
+    assert [finding.code for finding in result.findings if finding.code == "entry-bridge"] == []
+    assert mapped.stage.api.request("GET", f"{BINDINGS}/{BRIDGE}").status == 404
+
+
+def test_another_binding_of_that_name_is_refused_before_anything_is_made(mapped: Entries) -> None:
+    role = {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}
+    mapped.stage.api.must("POST", BINDINGS, {"metadata": {"name": BRIDGE}, "roleRef": role, "subjects": []})
+    with mapped.client() as client, pytest.raises(ConflictError) as caught:
+        client.apply(OWN)
+    create = f"kubectl create clusterrolebinding {BRIDGE} --clusterrole=cluster-admin --group={BRIDGE}"
+    assert create in caught.value.hint
+    assert (mapped.writes(), mapped.recorded()) == ([], [])
+
+
+def test_who_may_not_make_the_binding_is_told_the_command(mapped: Entries) -> None:
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
+        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["get", "list", "create"]},
+        {"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterrolebindings"], "verbs": ["get"]},
+    ]
+    api = mapped.stage.api
+    api.must("POST", BINDINGS.replace("bindings", "s"), {"metadata": {"name": "limited"}, "rules": rules})
+    subject = {"kind": "User", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"kind": "ClusterRole", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
+    api.must("POST", BINDINGS, {"metadata": {"name": "limited"}, "roleRef": role, "subjects": [subject]})
+    try:
+        with mapped.client(as_user="limited") as client, pytest.raises(ForbiddenError) as caught:
+            client.apply(OWN)
+    finally:
+        api.must("DELETE", f"{BINDINGS}/limited")
+        api.must("DELETE", f"{BINDINGS.replace('bindings', 's')}/limited")
+    assert f"`kubectl create clusterrolebinding {BRIDGE} --clusterrole=cluster-admin" in caught.value.hint
+    assert (mapped.writes(), mapped.recorded()) == ([], [])
+
+
+def test_a_failure_behind_the_bridge_names_it(mapped: Entries) -> None:
+    mapped.eks.fail("AssociateAccessPolicy", "InvalidRequestException", "Not now.")
+    with mapped.client() as client:
+        with pytest.raises(AwsServiceError) as caught:
+            client.apply(OWN)
+        assert "made the ClusterRoleBinding awsauth:administrators; made the access entry of" in caught.value.hint
+        client.apply(OWN)
+    assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
+    assert mapped.stage.identity()

@@ -1,0 +1,98 @@
+"""The calls of a change of an access entry, and their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, strategies as st
+
+from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.merge import is_same
+from awsauth.core.entries.steps import is_on_the_way, steps
+from tests.support.access_entries import ADMIN_POLICY, EDIT, VIEW, change, entry, nodes
+
+if TYPE_CHECKING:
+    from awsauth.core.entries.model import AccessEntry
+
+
+def actions(before: AccessEntry | None, after: AccessEntry | None, *, bridged: bool = False) -> list[str]:
+    return [step.action for step in steps(change(before, after), bridged=bridged)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [
+        (None, entry("a"), ["create"]),
+        (None, entry("a", VIEW, EDIT), ["create", "associate", "associate"]),
+        (None, nodes("a"), ["create"]),
+        (entry("a", VIEW), None, ["delete"]),
+        (entry("a"), entry("a", groups=("g",)), ["update"]),
+        (entry("a"), entry("a", username="y"), ["update"]),
+        (entry("a", groups=("g", "h")), entry("a", groups=("h", "g")), []),
+        (entry("a", f"{VIEW}=x"), entry("a", VIEW), ["associate"]),
+        (entry("a", f"{VIEW}=x,y"), entry("a", f"{VIEW}=y,x"), []),
+        (entry("a", VIEW), entry("a"), ["disassociate"]),
+        (entry("a", groups=("g",)), entry("a", ADMIN_POLICY), ["associate", "update"]),
+        (entry("a", ADMIN_POLICY), entry("a", groups=("g",)), ["update", "disassociate"]),
+        (entry("a", VIEW), entry("a", EDIT, groups=("g",)), ["associate", "update", "disassociate"]),
+        (nodes("a", "EC2"), entry("a", "AmazonEKSAutoNodePolicy", type="EC2", username=""), ["associate"]),
+    ],
+)
+def test_the_order_of_calls(before: AccessEntry | None, after: AccessEntry | None, wanted: list[str]) -> None:
+    assert actions(before, after) == wanted
+
+
+def test_an_administrator_has_rights_all_the_time() -> None:
+    wanted = entry("a", ADMIN_POLICY, groups=("g",))
+    made = steps(change(None, wanted), bridged=True)
+    assert [step.action for step in made] == ["create", "associate", "update"]
+    groups = [step.entry.groups for step in made if step.entry]
+    assert groups == [("g", BRIDGE_GROUP), ("g", BRIDGE_GROUP), ("g",)]
+    assert made[-1].entry == wanted
+
+
+def test_an_interrupted_bridge_is_taken_down_at_the_same_place() -> None:
+    wanted = entry("a", ADMIN_POLICY, groups=("g",))
+    left = entry("a", groups=("g", BRIDGE_GROUP))
+    assert actions(left, wanted) == ["associate", "update"]
+    assert actions(entry("a", ADMIN_POLICY, groups=(BRIDGE_GROUP, "g")), wanted) == ["update"]
+
+
+TEXTS = st.lists(st.sampled_from([VIEW, f"{VIEW}=a", f"{VIEW}=a,b", EDIT, f"{EDIT}=b", ADMIN_POLICY]), max_size=4)
+ENTRIES = st.builds(
+    lambda policies, username, groups: entry(
+        "a", *{text.partition("=")[0]: text for text in policies}.values(), username=username, groups=tuple(groups)
+    ),
+    TEXTS,
+    st.sampled_from(["u", "v"]),
+    st.lists(st.sampled_from("gh"), unique=True),
+)
+
+
+@given(st.none() | ENTRIES, st.none() | ENTRIES, st.booleans())
+def test_every_order_of_calls_leads_to_the_wanted_entry(
+    before: AccessEntry | None,
+    after: AccessEntry | None,
+    bridged: bool,  # noqa: FBT001 - of the strategy
+) -> None:
+    if before is None and after is None:
+        return
+    diff = change(before, after)
+    now = before
+    for step in steps(diff, bridged=bridged):
+        assert is_on_the_way(diff, now)
+        if before and after and step.entry:
+            # Until it has the new rights, the entry has the old ones.
+            old, kept = ({one.policy_arn for one in state.policies} for state in (before, step.entry))
+            assert step.action == "disassociate" or old <= kept
+        now = step.entry
+    assert is_same(now, after) or (bridged and is_same(now and now.without_bridge, after))
+    assert is_on_the_way(diff, now)
+
+
+def test_an_entry_that_no_call_leaves_is_not_on_the_way() -> None:
+    diff = change(entry("a", VIEW), entry("a", EDIT))
+    for other in (None, entry("a"), entry("a", VIEW, EDIT, ADMIN_POLICY), entry("a", EDIT, username="y")):
+        assert not is_on_the_way(diff, other)
+    assert is_on_the_way(diff, entry("a", VIEW, EDIT))
