@@ -89,9 +89,9 @@ class ClusterContext:
     def _stale(self, case: GuardInput, eks: EksClusterInfo, notes: list[Finding]) -> frozenset[str]:
         """Return the stale administrators by access entries, if no other one is left."""
         around = case.context
-        after = {entry.principal_arn: entry for entry in around.entries_after or ()}
-        kept = [one for one in around.access_entries if one == after.get(one.principal_arn)]
-        kept = [entry for entry in kept if is_admin_by_entry(entry, around)]
+        altered = {diff.principal_arn for diff in around.entry_diffs}
+        stays = (entry for entry in around.access_entries if entry.principal_arn not in altered)
+        kept = [entry for entry in stays if is_admin_by_entry(entry, around)]
         without = around._replace(stale_entries=frozenset(entry.principal_arn for entry in kept))
         if not any(last_admin(GuardInput.of(case.before, case.after, without))):
             return frozenset()

@@ -244,14 +244,15 @@ def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
     """Return the change of an access entry in words."""
     sides = [side for side in (entry.before, entry.after) if side]
     old, new = sides[0], sides[-1]
-    policies = [{policy.as_set: show(str(policy)) for policy in side.policies} for side in (old, new)]
     if len(sides) == 1:
         named = f"username {_name(new.username, show)}, {_groups(new.groups, show)}"
-        return ", ".join([f"type {new.type}" if new.lets_nodes_in else named, *policies[0].values()])
+        policies = [show(str(policy)) for policy in new.policies]
+        return ", ".join([f"type {new.type}" if new.lets_nodes_in else named, *policies])
     mappings = [MappingEntry(entry.principal_arn, side.username, side.groups) for side in sides]
     told = [] if new.lets_nodes_in else list(_differences(mappings[0], mappings[1], show))
-    told += [f"gets {policy}" for known, policy in policies[1].items() if known not in policies[0]]
-    return "; ".join([*told, *(f"loses {policy}" for known, policy in policies[0].items() if known not in policies[1])])
+    told += [f"gets {show(str(policy))}" for policy in new.policies if policy not in old.policies]
+    told += [f"loses {show(str(policy))}" for policy in old.policies if policy not in new.policies]
+    return "; ".join(told)
 
 
 def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> Iterator[str]:

@@ -241,11 +241,12 @@ def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], present
     Raises:
         PlanOutdatedError: it makes others, or an entry is neither as before nor as an interrupted change leaves it.
     """
+    from awsauth.core.entries.model import unbridged
     from awsauth.core.entries.steps import is_on_the_way
 
-    wanted = {one.principal_arn: one.after and one.after.state for one in approved.entries}
-    made: dict[str, object] = {arn: present[arn].state if arn in present else None for arn in wanted}
-    made |= {one.principal_arn: one.after and one.after.state for one in outcome}
+    wanted = {one.principal_arn: unbridged(one.after) for one in approved.entries}
+    made = {arn: unbridged(present.get(arn)) for arn in wanted}
+    made |= {one.principal_arn: unbridged(one.after) for one in outcome}
     if made != wanted or not all(is_on_the_way(one, present.get(one.principal_arn)) for one in approved.entries):
         raise _other_outcome(approved, Diff((), {}, entries=outcome), [])
 

@@ -191,16 +191,10 @@ class EntryChanger:
     ) -> tuple[tuple[Finding, ...], frozenset[str]]:
         """Return the findings, and the principals that need the bridge."""
         diffs, document = pending.diffs, pending.document
-        after: dict[str, AccessEntry | None] = {entry.principal_arn: entry for entry in pending.entries}
         for diff in diffs:
             _check_entry(diff, pending.calls)
-            after[diff.principal_arn] = diff.after
         _check_policies(diffs, pending.calls)
-        known = GuardContext(
-            entries_after=tuple(filter(None, after.values())),
-            regranted=pending.regranted,
-            is_rollback=bool(pending.undoes),
-        )
+        known = GuardContext(entry_diffs=diffs, regranted=pending.regranted, is_rollback=bool(pending.undoes))
         context, notes = self.context.for_change(MergeResult(document, document), known)
         found = judge(document, document, context)
         case = GuardInput.of(document, document, context)

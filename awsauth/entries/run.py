@@ -9,7 +9,6 @@ from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.merge import is_same
 from awsauth.core.entries.steps import steps
 from awsauth.core.text.display import quoted
 from awsauth.debug_log import log_debug
@@ -59,7 +58,7 @@ class EntryRun:
         found = self._calls.find(arn)
         made = steps(self._diff, bridged=bridged)
         states = [present, *(step.entry for step in made)]
-        if not _is_one_of(found, states):
+        if found not in states:
             raise _conflict(arn, found)
         for position, step in enumerate(made):
             if step.action == "update" and present and BRIDGE_GROUP in present.groups:
@@ -89,9 +88,9 @@ class EntryRun:
             return accepted
 
         def is_shown(found: AccessEntry | None) -> bool:
-            if taken and found and not _is_one_of(found, states):
+            if taken and found and found not in states:
                 raise _conflict(arn, found)
-            return _is_one_of(found, states)
+            return found in states
 
         self._calls.until_shown(arn, act, is_shown)
 
@@ -123,10 +122,6 @@ def _takes(diff: EntryDiff) -> bool:
         return diff.before is not None
     was, then = diff.before.as_mapping, diff.after.as_mapping
     return was.username != then.username or not set(was.groups) <= set(then.groups)
-
-
-def _is_one_of(found: AccessEntry | None, states: Iterable[AccessEntry | None]) -> bool:
-    return any(is_same(found, state) for state in states)
 
 
 def _conflict(arn: str, found: AccessEntry | None) -> ConflictError:

@@ -32,6 +32,12 @@ def nodes(name: str, kind: str = "EC2_LINUX") -> AccessEntry:
     return entry(name, type=kind, username="system:node:{{EC2PrivateDNSName}}", groups=("system:nodes",))
 
 
+def changes(before: list[AccessEntry], after: list[AccessEntry]) -> tuple[EntryDiff, ...]:
+    """Return the changes from some entries to others."""
+    old, new = ({one.principal_arn: one for one in side} for side in (before, after))
+    return tuple(EntryDiff(arn, old.get(arn), new.get(arn)) for arn in old | new if old.get(arn) != new.get(arn))
+
+
 def change(before: AccessEntry | None, after: AccessEntry | None) -> EntryDiff:
     """Return the change of one entry."""
     shown = after or before

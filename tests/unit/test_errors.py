@@ -177,7 +177,9 @@ CASES: Final[dict[str, Callable[[], object]]] = {
         [ENTRY], [c.RemoveEntryPolicy(principal_arn=ROLE, policy="AmazonEKSClusterAdminPolicy=apps")]
     ),
     "entry-last-admin": lambda: enforce(
-        Document({}), Document({}), GuardContext(access_entries=(ENTRY,), entries_after=())
+        Document({}),
+        Document({}),
+        GuardContext(access_entries=(ENTRY,), entry_diffs=(EntryDiff(ENTRY.principal_arn, ENTRY, None),)),
     ),
     "entry-changed-since": lambda: undo([EntryRevision(3, diff=(EntryDiff(ROLE, None, ENTRY),))], [OTHER]),
     "entry-revision-altered": lambda: undo([EntryRevision(3, problem="altered")], []),

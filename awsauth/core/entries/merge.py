@@ -10,8 +10,8 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.validation import BRIDGE_GROUP, policy_parts
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
+from awsauth.core.edit.validation import policy_parts
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import MappingConflictError
@@ -60,14 +60,7 @@ def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChang
     for change in changes:
         merge.make(change)
     altered = ((arn, merge.present.get(arn), after) for arn, after in merge.wanted.items())
-    return tuple(EntryDiff(arn, before, after) for arn, before, after in altered if not is_same(before, after))
-
-
-def is_same(one: AccessEntry | None, other: AccessEntry | None) -> bool:
-    """Whether two entries are equal, or both absent; order does not matter."""
-    if one is None or other is None:
-        return one is other
-    return one.state == other.state and (BRIDGE_GROUP in one.groups) == (BRIDGE_GROUP in other.groups)
+    return tuple(EntryDiff(arn, before, after) for arn, before, after in altered if before != after)
 
 
 class _Merge:
@@ -78,7 +71,7 @@ class _Merge:
 
     def make(self, change: c.EntryChange) -> None:
         arn = change.principal_arn
-        now = self._now(arn)
+        now = unbridged(self._now(arn))
         match change:
             case c.EnsureEntry():
                 self.wanted[arn] = self._made(change) if now is None else _ensured(change, now)
@@ -134,20 +127,16 @@ def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
             f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}.",
             hint=f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`.",
         )
-    made, now = _new(change), present.without_bridge
+    made = _new(change)
     if change.if_exists == "replace":
-        return replace(
-            now,
-            username=now.username if change.username is None else made.username,
-            groups=now.groups if change.groups is None else made.groups,
-            policies=now.policies if change.policies is None else made.policies,
-        )
-    # An interrupted call leaves an entry with the group of the bridge, or without some policies.
-    lacks_policies = {one.as_set for one in now.policies} <= {one.as_set for one in made.policies}
-    if lacks_policies and replace(now, policies=made.policies).state == made.state:
-        return now if now.state == made.state else replace(now, policies=made.policies)
+        fields = [name for name in ("username", "groups", "policies") if getattr(change, name) is not None]
+        return replace(present, **{name: getattr(made, name) for name in fields})
+    # An interrupted call leaves an entry without some policies.
+    complete = replace(present, policies=made.policies)
+    if complete == made and set(present.policies) <= set(made.policies):
+        return complete
     raise MappingConflictError(
-        f"The {_entry_of(arn)} is there, and gives other access: {now.gives}.",
+        f"The {_entry_of(arn)} is there, and gives other access: {present.gives}.",
         hint=f"To change it, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`.",
     )
 
@@ -168,16 +157,16 @@ def _with_policy(present: AccessEntry | None, arn: str, text: str) -> AccessEntr
     if not present.takes_policies:
         message = f"The {_entry_of(arn)} has the type {present.type}, which takes no policies."
         raise MappingConflictError(message, hint="Nodes get their rights from EKS.")
-    policy, now = _policy(arn, text), present.without_bridge
-    others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
-    return now if policy.as_set in {one.as_set for one in now.policies} else replace(now, policies=(*others, policy))
+    policy = _policy(arn, text)
+    others = tuple(one for one in present.policies if one.policy_arn != policy.policy_arn)
+    return replace(present, policies=(*others, policy))
 
 
 def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
-    gone, now = _policy(present.principal_arn, text), present.without_bridge
-    found = next((one for one in now.policies if one.policy_arn == gone.policy_arn), None)
+    gone = _policy(present.principal_arn, text)
+    found = next((one for one in present.policies if one.policy_arn == gone.policy_arn), None)
     if found is None:
-        return now
+        return present
     if gone.namespaces and not found.namespaces:
         raise MappingConflictError(
             f"The {_entry_of(present.principal_arn)} has {found} in the whole cluster, not in namespaces alone.",
@@ -185,7 +174,7 @@ def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
         )
     left = tuple(one for one in found.namespaces if one not in gone.namespaces) if gone.namespaces else ()
     kept = (replace(found, namespaces=left),) if left else ()
-    return replace(now, policies=tuple(new for one in now.policies for new in (kept if one is found else (one,))))
+    return replace(present, policies=(*(one for one in present.policies if one is not found), *kept))
 
 
 def _policy(arn: str, text: str) -> AccessPolicy:

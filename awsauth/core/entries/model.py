@@ -43,7 +43,7 @@ OWNER: Final = "awsauth/owner"
 @dataclass(frozen=True, slots=True)
 @public
 class AccessPolicy(JsonValue):
-    """An access policy of an entry.
+    """An access policy of an entry; the order of namespaces does not matter.
 
     Attributes:
         policy_arn: ``arn:PARTITION:eks::aws:cluster-access-policy/NAME``.
@@ -58,9 +58,14 @@ class AccessPolicy(JsonValue):
         """The policy's name, such as ``AmazonEKSViewPolicy``."""
         return self.policy_arn.rpartition("/")[2]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccessPolicy) and self._compared == other._compared
+
+    def __hash__(self) -> int:
+        return hash(self._compared)
+
     @property
-    def as_set(self) -> tuple[str, frozenset[str]]:
-        """The policy to compare; the order of namespaces does not matter."""
+    def _compared(self) -> tuple[object, ...]:
         return self.policy_arn, frozenset(self.namespaces)
 
     def __str__(self) -> str:
@@ -72,6 +77,8 @@ class AccessPolicy(JsonValue):
 @public
 class AccessEntry(JsonValue):
     """An access entry. Two are equal if they give the same principal the same access.
+
+    The order of groups and policies does not matter. Usernames and groups of nodes are not compared: EKS sets them.
 
     EKS ties it to the unique id of its principal. If the role is deleted and created again, the entry grants no access,
     and does not show that.
@@ -93,10 +100,21 @@ class AccessEntry(JsonValue):
     username: str = ""
     groups: tuple[str, ...] = ()
     policies: tuple[AccessPolicy, ...] = ()
-    entry_arn: str = field(default="", compare=False)
-    created: datetime | None = field(default=None, compare=False)
-    modified: datetime | None = field(default=None, compare=False)
-    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
+    entry_arn: str = ""
+    created: datetime | None = None
+    modified: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccessEntry) and self._compared == other._compared
+
+    def __hash__(self) -> int:
+        return hash(self._compared)
+
+    @property
+    def _compared(self) -> tuple[object, ...]:
+        named = () if self.lets_nodes_in else (self.username, frozenset(self.groups))
+        return self.principal_arn, self.type, named, frozenset(self.policies)
 
     @property
     def principal(self) -> str:
@@ -134,20 +152,6 @@ class AccessEntry(JsonValue):
         return TEMPORARY_POLICY in self.tags
 
     @property
-    def state(self) -> tuple[object, ...]:
-        """The principal, type and access, to compare.
-
-        The order of groups does not matter, nor does the group of the bridge. EKS alone names nodes.
-        """
-        named = () if self.lets_nodes_in else (self.username, frozenset(self.groups) - {BRIDGE_GROUP})
-        return self.principal_arn, self.type, named, frozenset(policy.as_set for policy in self.policies)
-
-    @property
-    def without_bridge(self) -> AccessEntry:
-        """The entry without the group of the bridge."""
-        return replace(self, groups=tuple(group for group in self.groups if group != BRIDGE_GROUP))
-
-    @property
     def owner(self) -> str:
         """The owner in its tags; empty if it has none."""
         return self.tags.get(OWNER, "")
@@ -165,6 +169,11 @@ class AccessEntry(JsonValue):
         if self.groups and not self.lets_nodes_in:
             parts.append(f"groups {', '.join(map(quoted, self.groups))}")
         return "; ".join([*parts, *map(str, self.policies)]) if self.type else "it could not be read"
+
+
+def unbridged(entry: AccessEntry | None) -> AccessEntry | None:
+    """Return an entry without the group of the bridge."""
+    return entry and replace(entry, groups=tuple(group for group in entry.groups if group != BRIDGE_GROUP))
 
 
 def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:

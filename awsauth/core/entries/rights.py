@@ -46,7 +46,8 @@ def as_mapping(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingE
         return MappingEntry(entry.principal_arn, entry.username or preset.username, preset.groups)
     given = sorted(str(one) for one in compared if any(_covers(policy, one) for policy in entry.policies))
     masters = [SYSTEM_MASTERS] if entry.is_administrator or BRIDGE_GROUP in entry.groups else []
-    return MappingEntry(entry.principal_arn, entry.username, (*masters, *entry.without_bridge.groups, *given))
+    groups = (group for group in entry.groups if group != BRIDGE_GROUP)
+    return MappingEntry(entry.principal_arn, entry.username, (*masters, *groups, *given))
 
 
 def by_namespace(entries: Iterable[AccessEntry]) -> set[AccessPolicy]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.model import unbridged
 
 if TYPE_CHECKING:
     from awsauth.core.entries.merge import EntryDiff
@@ -46,7 +47,7 @@ def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
         found.append(Step("create", before))
     now = before
     for policy in after.policies:
-        if policy.as_set not in {one.as_set for one in before.policies}:
+        if policy not in before.policies:
             others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
             now = replace(now, policies=(*others, policy))
             found.append(Step("associate", now, policy))
@@ -64,4 +65,4 @@ def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
 def is_on_the_way(diff: EntryDiff, present: AccessEntry | None) -> bool:
     """Whether an entry is as before or after a change, or between its calls."""
     passed = [diff.before, *(step.entry for step in steps(diff))]
-    return (present and present.state) in {entry and entry.state for entry in passed}
+    return unbridged(present) in map(unbridged, passed)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.entries.merge import EntryDiff, is_same
+from awsauth.core.entries.merge import EntryDiff
+from awsauth.core.entries.model import unbridged
 from awsauth.core.entries.steps import is_on_the_way
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import quoted
@@ -87,7 +88,7 @@ def undo(revisions: Sequence[EntryRevision], entries: Iterable[AccessEntry], to:
         for one in revision.diff:
             virtual[one.principal_arn] = _before(one, virtual.get(one.principal_arn), revision.number)
     diff = [EntryDiff(arn, present.get(arn), wanted) for arn, wanted in virtual.items()]
-    changed = tuple(one for one in diff if not is_same(one.before, one.after))
+    changed = tuple(one for one in diff if one.before != one.after)
     for one in changed:
         if one.before and one.after and one.before.type != one.after.type:
             message = f"The type of the access entry of {quoted(one.principal_arn, 200)} cannot be changed"
@@ -130,7 +131,7 @@ def _later(revisions: Sequence[EntryRevision], to: int) -> list[EntryRevision]:
 
 
 def _is_before(one: EntryDiff, now: AccessEntry | None) -> bool:
-    return (now and now.state) == (one.before and one.before.state)
+    return unbridged(now) == unbridged(one.before)
 
 
 def _reversed(one: EntryDiff) -> EntryDiff:
@@ -152,7 +153,7 @@ def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry
             f"The access entry of {quoted(one.principal_arn, 200)} has changed since revision {number}, and {shown}.",
             hint="Change it by hand, with `awsauth entry set` or `awsauth entry remove`.",
         )
-    return one.before and one.before.without_bridge
+    return unbridged(one.before)
 
 
 def _unreadable(number: int) -> HistoryError:

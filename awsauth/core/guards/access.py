@@ -278,7 +278,7 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
     The entry gives a principal more groups, or another username.
     """
     # A wider entry is asked for; one that is gone lets the mapping count.
-    wanted = {matching.principal_of(entry.principal_arn) for entry in case.context.entries_after or ()}
+    wanted = {matching.principal_of(diff.principal_arn) for diff in case.context.entry_diffs if diff.after}
     for principal, outcomes in case.old.by_principal.items():
         if outcomes == case.new.by_principal.get(principal) or principal in wanted:
             continue
@@ -358,9 +358,8 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
 
 
 def _kept_by_mapping(case: GuardInput) -> Iterator[Finding]:
-    left = {entry.principal_arn for entry in case.context.entries_after or ()}
-    for entry in case.context.access_entries:
-        mapped = () if entry.principal_arn in left else case.new.of_principal(entry.principal)
+    for entry in (diff.before for diff in case.context.entry_diffs if diff.before and not diff.after):
+        mapped = case.new.of_principal(entry.principal)
         if mapped and not entry.lets_nodes_in and not matching.gains(case.old.of_principal(entry.principal), mapped):
             message = f"{quoted(entry.principal_arn, 200)} keeps access: its mapping counts without its access entry."
             groups = ", ".join(map(quoted, mapped[-1].groups)) or "none"

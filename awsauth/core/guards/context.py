@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.document.document import Document
+    from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.core.lint.policy import Policy
 
@@ -43,7 +44,7 @@ class GuardContext(NamedTuple):
         is_rollback: Whether the change restores a revision.
         readable: For a rollback, the latest state that can be read; None for the present one.
         may_update: Whether RBAC allows the caller to update ``aws-auth`` at present; False if unknown.
-        entries_after: For a change of access entries, all entries after it; None for a change of mappings.
+        entry_diffs: For a change of access entries, the entries that change; empty for a change of mappings.
         stale_entries: The ARNs of principals that IAM made after their present access entry, or does not have.
     """
 
@@ -64,7 +65,7 @@ class GuardContext(NamedTuple):
     is_rollback: bool = False
     readable: Document | None = None
     may_update: bool = False
-    entries_after: tuple[AccessEntry, ...] | None = None
+    entry_diffs: tuple[EntryDiff, ...] = ()
     stale_entries: frozenset[str] = frozenset()
 
 
@@ -100,7 +101,7 @@ class GuardInput(NamedTuple):
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
         """Return the input for a change of a document, or of access entries."""
-        if context.entries_after is not None:
+        if context.entry_diffs:
             from awsauth.core.guards.entries import entries_input  # no change of mappings needs it
 
             return entries_input(before, context)
@@ -122,7 +123,7 @@ class GuardInput(NamedTuple):
 
     def given_to_all(self) -> tuple[Access, Access]:
         """Return `old` and `new` for all principals, which takes time on a large document."""
-        if self.context.entries_after is not None:
+        if self.by_entries:
             from awsauth.core.guards.entries import access_of
 
             return access_of(self.before, self.context)
@@ -142,7 +143,7 @@ class GuardInput(NamedTuple):
     @property
     def by_entries(self) -> bool:
         """Whether access entries change, and no mappings."""
-        return self.context.entries_after is not None
+        return bool(self.context.entry_diffs)
 
     @property
     def source(self) -> str:

@@ -21,16 +21,12 @@ if TYPE_CHECKING:
 
 
 def entries_input(document: Document, context: GuardContext) -> GuardInput:
-    """Return the input for a change from the entries of a context to those after it."""
-    before, after = context.access_entries, context.entries_after or ()
-    known = {entry.principal_arn: entry for entry in before}
-    left = {entry.principal_arn: entry for entry in after}
-    altered = [entry for entry in before if left.get(entry.principal_arn) != entry]
-    altered += [entry for entry in after if known.get(entry.principal_arn) != entry]
+    """Return the input for a change of the entries of a context."""
+    altered = [entry for diff in context.entry_diffs for entry in (diff.before, diff.after) if entry]
     concerned = {entry.principal for entry in altered} | {principal_of(arn) for arn in [context.caller_arn] if arn}
     old, new = access_of(document, context, concerned, by_namespace(altered))
     nodes = {principal_of(arn): use for arn, use in context.nodes.items()}
-    entries = {entry.principal: entry for entry in before}
+    entries = {entry.principal: entry for entry in context.access_entries}
     return GuardInput(document, document, context, old, new, old, new, nodes, entries)
 
 
@@ -53,8 +49,10 @@ def access_of(
     """
     is_api = context.authentication_mode == "API"
     mapped = Access({}, frozenset()) if is_api else Access.of(document, principals)
+    before = {entry.principal_arn: entry for entry in context.access_entries}
+    after = {**before, **{diff.principal_arn: diff.after for diff in context.entry_diffs}}
     sides = []
-    for entries in (context.access_entries, context.entries_after or ()):
+    for entries in (before.values(), filter(None, after.values())):
         found: defaultdict[str, list[MappingEntry]] = defaultdict(list)
         for entry in entries:
             principal = entry.principal

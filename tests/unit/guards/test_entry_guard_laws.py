@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import run_guards
-from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, VIEW, entry
+from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, VIEW, changes, entry
 from tests.support.changed import MASTERS, role, roles
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Case(NamedTuple):
             caller_arn=f"{ROLE}/me",
             authentication_mode=self.mode,
             access_entries=tuple(self.before),
-            entries_after=tuple(self.after),
+            entry_diffs=changes(self.before, self.after),
             admin_groups=frozenset({"platform"}),
         )
         found = run_guards(self.document, self.document, context)

@@ -13,7 +13,7 @@ from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext, GuardInput, NodeUse
 from awsauth.core.guards.entries import needs_bridge
 from awsauth.core.guards.guards import run_guards
-from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, change, entry, nodes
+from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, change, changes, entry, nodes
 from tests.support.changed import MASTERS, node, role, roles, user, users
 
 ME = f"{ROLE}/me"
@@ -25,7 +25,7 @@ OTHER = f"{USER}/other"
 def context(
     before: list[AccessEntry], after: list[AccessEntry], mode: AuthenticationMode = "API_AND_CONFIG_MAP", **facts: Any
 ) -> GuardContext:
-    facts = {"caller_arn": OTHER, **facts, "access_entries": tuple(before), "entries_after": tuple(after)}
+    facts = {"caller_arn": OTHER, **facts, "access_entries": tuple(before), "entry_diffs": changes(before, after)}
     return GuardContext(authentication_mode=mode, **facts)
 
 
