@@ -13,7 +13,7 @@ from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.changes import Change, changes_from_json, entry_changes
+from awsauth.core.edit.changes import Change, changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.findings import Finding, counted
 from awsauth.core.guards.guards import raise_for_violations
@@ -139,23 +139,6 @@ class Plan(NotebookValue, JsonValue):
             raise _other_outcome(self.diff, outcome, replaced)
         return result
 
-    def merge_into_entries(self, entries: Iterable[AccessEntry]) -> tuple[EntryDiff, ...]:
-        """Merge the changes into the present access entries, and compare with the plan.
-
-        The same entries have to become the same. Those that are right already, and those that an interrupted change
-        left, may be so.
-
-        Raises:
-            PlanOutdatedError: the outcome differs from the plan.
-            MappingConflictError: a principal has another entry by now.
-        """
-        from awsauth.core.entries.merge import merge_entries
-
-        present = {entry.principal_arn: entry for entry in entries}
-        outcome = merge_entries(present.values(), entry_changes(self.changes))
-        require_same_entries(self.diff, outcome, present)
-        return outcome
-
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
         values = {"format": _FORMAT, "version": VERSION, **JsonValue.to_json(self)}
@@ -230,13 +213,15 @@ def require_same_outcome(approved: Diff, result: MergeResult) -> None:
         raise _other_outcome(approved, outcome, list(KEYS))
 
 
-def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], present: Mapping[str, AccessEntry]) -> None:
+def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], entries: Iterable[AccessEntry]) -> None:
     """Check that a change makes the approved access entries, and no others.
+
+    Those that are right already, and those that an interrupted change left, may be so.
 
     Args:
         approved: The diff that was approved.
         outcome: The entries that differ now.
-        present: The present entries, by principal.
+        entries: The present entries.
 
     Raises:
         PlanOutdatedError: it makes others, or an entry is neither as before nor as an interrupted change leaves it.
@@ -244,6 +229,7 @@ def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], present
     from awsauth.core.entries.model import unbridged
     from awsauth.core.entries.steps import is_on_the_way
 
+    present = {entry.principal_arn: entry for entry in entries}
     wanted = {one.principal_arn: unbridged(one.after) for one in approved.entries}
     made = {arn: unbridged(present.get(arn)) for arn in wanted}
     made |= {one.principal_arn: unbridged(one.after) for one in outcome}

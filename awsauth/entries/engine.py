@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import Result
 from awsauth.core.access.matching import account_of
@@ -16,15 +15,18 @@ from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import merge_entries
 from awsauth.core.entries.rights import taken
-from awsauth.core.entries.undo import undo
+from awsauth.core.entries.steps import steps
+from awsauth.core.entries.undo import EntryRevision, undo
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.guards.entries import needs_bridge
-from awsauth.core.guards.guards import enforce, run_guards
+from awsauth.core.guards.guards import raise_for_violations, run_guards
+from awsauth.core.plan import Plan, require_same_entries
+from awsauth.core.revisions.info import fitting
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.entries import bridge
 from awsauth.entries.journal import EntryJournal
-from awsauth.entries.run import EntryRun, ordered
+from awsauth.entries.run import change_entry, ordered
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import EntryChange
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.plan import Plan
     from awsauth.core.revisions.info import Writer
     from awsauth.options import Options
     from awsauth.stores.store import Store
@@ -128,11 +129,9 @@ class EntryChanger:
             InvalidValueError: EKS would refuse a value.
             AwsAuthError: as for `read`.
         """
-        from awsauth.core.plan import Plan
-
         now = self.read(change.principal_arn for change in changes)
         diffs = merge_entries(now.entries, changes)
-        findings, _ = self._judged(now._replace(diffs=diffs), run_guards)
+        findings, _ = self._judged(now._replace(diffs=diffs))
         return Plan.of_entries(diffs, changes, uid=now.calls.cluster.arn, findings=findings)
 
     def apply(self, changes: Sequence[EntryChange], options: Options, plan: Plan | None = None) -> Result:
@@ -150,45 +149,44 @@ class EntryChanger:
         now = self.read(change.principal_arn for change in changes)
         if plan:
             plan.require_same_object(now.calls.cluster.arn)
-        diffs = plan.merge_into_entries(now.entries) if plan else merge_entries(now.entries, changes)
-        return self.run(now._replace(diffs=diffs), options)
+        return self.run(now._replace(diffs=merge_entries(now.entries, changes)), options, plan.diff if plan else None)
 
     def rollback(self, to: int | None, approved: Diff | None, options: Options) -> Result:
         """Undo recorded changes (see `EntryMethods.rollback_entries`)."""
         revisions = self.journal.revisions()
         now = self.read(diff.principal_arn for one in revisions for diff in one.diff)
-        found = undo(revisions, now.entries, to)
-        if approved is not None:
-            from awsauth.core.plan import require_same_entries
-
-            require_same_entries(approved, found.diff, {entry.principal_arn: entry for entry in now.entries})
-        undone = [one for one in revisions if one.number in found.undoes]
+        diffs, undoes = undo(revisions, now.entries, to)
         me = self.writer().identity
-        others = [diff for one in undone if one.identity != me for diff in one.diff]
-        return self.run(now._replace(diffs=found.diff, undoes=found.undoes, regranted=taken(others)), options)
+        others = [diff for one in revisions if one.number in undoes and one.identity != me for diff in one.diff]
+        return self.run(now._replace(diffs=diffs, undoes=undoes, regranted=taken(others)), options, approved)
 
-    def run(self, pending: PendingEntries, options: Options) -> Result:
+    def run(self, pending: PendingEntries, options: Options, approved: Diff | None) -> Result:
         """Make a change, or with ``dry_run`` only return its result.
+
+        Args:
+            pending: The change.
+            options: How it is made.
+            approved: The only diff that may be made; None for any.
 
         Raises:
             UsageError: an option does not fit.
+            PlanOutdatedError: the diff is not the approved one.
             GuardError: a guard refuses it.
             ConflictError: another writer changes the same entries.
             AwsAuthError: EKS or the API server refuses or does not answer.
         """
         _check(options)
+        if approved is not None:
+            require_same_entries(approved, pending.diffs, pending.entries)
         result = Result(bool(pending.diffs), Diff((), {}, entries=pending.diffs), pending.document)
         if not pending.diffs:
             return result
-        findings, bridged = self._judged(pending, partial(enforce, allow=options.get("allow", ())))
-        result = replace(result, findings=findings)
-        if options.get("dry_run"):
-            return result
-        return replace(result, revision=self._made(pending, bridged, options))
+        findings, bridged = self._judged(pending)
+        raise_for_violations(findings, options.get("allow", ()))
+        number = None if options.get("dry_run") else self._made(pending, bridged, options)
+        return replace(result, findings=findings, revision=number)
 
-    def _judged(
-        self, pending: PendingEntries, judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]]
-    ) -> tuple[tuple[Finding, ...], frozenset[str]]:
+    def _judged(self, pending: PendingEntries) -> tuple[tuple[Finding, ...], frozenset[str]]:
         """Return the findings, and the principals that need the bridge."""
         diffs, document = pending.diffs, pending.document
         for diff in diffs:
@@ -196,10 +194,9 @@ class EntryChanger:
         _check_policies(diffs, pending.calls)
         known = GuardContext(entry_diffs=diffs, regranted=pending.regranted, is_rollback=bool(pending.undoes))
         context, notes = self.context.for_change(MergeResult(document, document), known)
-        found = judge(document, document, context)
         case = GuardInput.of(document, document, context)
-        bridged = frozenset(one.principal_arn for one in diffs if needs_bridge(case, one) or _is_bridged(one))
-        return (*found, *map(_bridge_note, sorted(bridged)), *notes), bridged
+        bridged = frozenset(diff.principal_arn for diff in diffs if needs_bridge(case, diff))
+        return (*run_guards(document, document, context), *map(_bridge_note, sorted(bridged)), *notes), bridged
 
     def _made(self, pending: PendingEntries, bridged: frozenset[str], options: Options) -> int | None:
         """Record and make a change, and return the number of its revision."""
@@ -207,21 +204,22 @@ class EntryChanger:
         makes_binding = bool(bridged) and bridge.check_binding(transport)
         number = None
         if options.get("history", True):
-            reason = options.get("reason", "")
-            number = journal.record(pending.diffs, reason=reason, writer=writer, undoes=pending.undoes)
+            told = {"author": writer.author, "identity": writer.identity, "reason": options.get("reason", "")}
+            fit: Any = {name: fitting(text) for name, text in told.items()}
+            number = journal.record(EntryRevision(0, diff=pending.diffs, undoes=pending.undoes, **fit))
         done: list[str] = []
         try:
             if makes_binding:
                 bridge.make_binding(transport)
                 done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
             for diff in ordered(pending.diffs, writer.arn):
-                EntryRun(pending.calls, diff, done).make(bridged=diff.principal_arn in bridged)
+                change_entry(pending.calls, diff, done, bridged=diff.principal_arn in bridged)
         except AwsAuthError as error:
-            if done or error.changed is not False:
-                error.changed = True if done else error.changed
-                told = [f"Done before: {'; '.join(done)}."] if done else []
+            error.changed = bool(done) or error.changed
+            if error.changed is not False:
+                before = f"Done before: {'; '.join(done)}." if done else ""
                 again = f"Run it again{', or undo it with `awsauth entry rollback`' if number else ''}."
-                error.hint = "\n".join(filter(None, [error.hint, *told, again]))
+                error.hint = "\n".join(filter(None, [error.hint, before, again]))
             elif number:
                 journal.discard(number)
             raise
@@ -253,24 +251,13 @@ def _check_entry(diff: EntryDiff, calls: AccessEntries) -> None:
 
 def _check_policies(diffs: Iterable[EntryDiff], calls: AccessEntries) -> None:
     """Check that EKS has the policies that entries get, before anything is made."""
-    wanted = {
-        policy.policy_arn: policy.name
-        for diff in diffs
-        for policy in (diff.after.policies if diff.after else ())
-        if not diff.before or policy.policy_arn not in {one.policy_arn for one in diff.before.policies}
-    }
-    if not wanted:
-        return
-    known = calls.known_policies()
-    for name in (name for arn, name in wanted.items() if arn not in known):
-        names = sorted(arn.rpartition("/")[2] for arn in known)
-        hint = f"Use one of {listed(get_close_matches(name, names, _SHOWN, 0.3) or names, _MOST)}."
-        raise InvalidValueError(f"EKS has no access policy {quoted(name)}.", hint=hint)
-
-
-def _is_bridged(diff: EntryDiff) -> bool:
-    """Whether an interrupted change has left the group of the bridge."""
-    return bool(diff.before and BRIDGE_GROUP in diff.before.groups and diff.after and diff.after.is_administrator)
+    given = [step.policy for diff in diffs for step in steps(diff) if step.action == "associate" and step.policy]
+    known = calls.known_policies() if given else frozenset()
+    for policy in given:
+        if policy.policy_arn not in known:
+            names = sorted(arn.rpartition("/")[2] for arn in known)
+            hint = f"Use one of {listed(get_close_matches(policy.name, names, _SHOWN, 0.3) or names, _MOST)}."
+            raise InvalidValueError(f"EKS has no access policy {quoted(policy.name)}.", hint=hint)
 
 
 def _bridge_note(arn: str) -> Finding:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.backoff import retry_unavailable
-from awsauth.core.entries.merge import EntryDiff
 from awsauth.core.entries.undo import EntryRevision
-from awsauth.core.revisions.info import PREFIX, fitting, time_read
-from awsauth.core.revisions.revision import NAMESPACE
+from awsauth.core.revisions.info import PREFIX, time_read
+from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
 from awsauth.kube.resources import REVISIONS, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from awsauth.core.revisions.info import Writer
     from awsauth.kube.transport import Transport
 
 NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
@@ -53,31 +49,33 @@ class EntryJournal:
         found = map(self._read, self._objects())
         return tuple(sorted(found, key=lambda revision: revision.number, reverse=True))
 
-    def record(self, diffs: Sequence[EntryDiff], *, reason: str, writer: Writer, undoes: Sequence[int] = ()) -> int:
+    def record(self, revision: EntryRevision) -> int:
         """Record a change before it is made, and return the number of its revision.
 
         The oldest revisions are deleted.
+
+        Args:
+            revision: The revision; it gets the first free number.
 
         Raises:
             HistoryError: the answers of the server do not say whether it was recorded.
             ForbiddenError: the caller may not read or create revisions.
             AwsAuthError: the transport raises it.
         """
-        kept = {
-            "cluster": self._cluster_arn,
-            "diff": [diff.to_json() for diff in diffs],
-            "undoes": [*undoes],
-            "reason": fitting(reason),
-            "author": fitting(writer.author),
-            "identity": fitting(writer.identity),
-        }
         try:
-            numbers = [_number_of(one) for one in self._objects()]
-            number = self._made(max(numbers, default=0) + 1, kept)
+            numbers = sorted(map(_number_of, self._objects()))
+            number = max(numbers, default=0) + 1
+            while not self._create(replace(revision, number=number)):
+                number += 1
         except ForbiddenError as error:
             error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
             raise
-        for old in sorted(filter(None, numbers))[: 1 - KEPT]:
+        except OutcomeUnknownError as error:
+            message = "The API server did not answer whether it recorded the change, so the change was not made."
+            raise HistoryError(
+                message, hint="Try again. A record of a change that was not made is not used."
+            ) from error
+        for old in numbers[: 1 - KEPT]:
             self.discard(old)
         return number
 
@@ -86,22 +84,23 @@ class EntryJournal:
         with suppress(AwsAuthError):
             self._transport.delete(f"{REVISIONS}/{NAME}-{number}")
 
-    def _made(self, number: int, kept: dict[str, Any]) -> int:
-        """Create the object with the first free number, and return the number."""
-        while True:
-            try:
-                retry_unavailable(partial(self._transport.post, REVISIONS, _object(number, kept)))
-            except OutcomeUnknownError as error:
-                message = "The API server did not answer whether it recorded the change, so the change was not made."
-                raise HistoryError(
-                    message, hint="Try again. A record of a change that was not made is not used."
-                ) from error
-            except ApiError as error:
-                if error.status != 409:
-                    raise
-                number += 1
-            else:
-                return number
+    def _create(self, revision: EntryRevision) -> bool:
+        """Create the object of a revision; return False if its number is taken."""
+        number, kept = revision.number, {"cluster": self._cluster_arn, **revision.to_json()}
+        metadata = {
+            "name": f"{NAME}-{number}",
+            "namespace": NAMESPACE,
+            "labels": {_LABEL: _OF_ENTRIES},
+            "annotations": {_DIGEST: sha256_of(kept)},
+        }
+        made: Any = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata}
+        try:
+            retry_unavailable(lambda: self._transport.post(REVISIONS, {**made, "revision": number, "data": kept}))
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
 
     def _objects(self) -> list[dict[str, Any]]:
         return retry_unavailable(
@@ -110,43 +109,17 @@ class EntryJournal:
 
     def _read(self, value: dict[str, Any]) -> EntryRevision:
         """Return the revision in an object, with a `problem` if it cannot be used."""
-        metadata, kept, number = value["metadata"], value.get("data"), _number_of(value)
-        digest = (metadata.get("annotations") or {}).get(_DIGEST)
-        problem = "awsauth did not record it, or another client altered it"
+        metadata, number = value["metadata"], _number_of(value)
+        kept: Any = value.get("data")
         with suppress(ValueError, KeyError, TypeError):
-            if number and isinstance(kept, dict) and digest == _digest_of(number, kept):
-                problem = f"it is of the cluster {quoted(str(kept['cluster']), 200)}"
-                if kept["cluster"] == self._cluster_arn:
-                    return EntryRevision(
-                        number,
-                        created=time_read(metadata["creationTimestamp"]),
-                        diff=from_json(tuple[EntryDiff, ...], kept["diff"]),
-                        undoes=from_json(tuple[int, ...], kept["undoes"]),
-                        **{name: from_json(str, kept[name]) for name in ("reason", "author", "identity")},
-                    )
-        return EntryRevision(number, problem=problem)
+            if metadata["annotations"][_DIGEST] == sha256_of(kept) and kept["number"] == number:
+                if kept["cluster"] != self._cluster_arn:
+                    return EntryRevision(number, problem=f"it is of the cluster {quoted(str(kept['cluster']), 200)}")
+                revision: EntryRevision = from_json(EntryRevision, kept)
+                return replace(revision, created=time_read(metadata["creationTimestamp"]))
+        return EntryRevision(number, problem="awsauth did not record it, or another client altered it")
 
 
 def _number_of(value: dict[str, Any]) -> int:
     """Return the number in the name of an object; 0 without one."""
-    prefix, _, digits = value["metadata"]["name"].rpartition("-")
-    return int(digits) if prefix == NAME and digits.isascii() and digits.isdecimal() and len(digits) < 10 else 0
-
-
-def _digest_of(number: int, kept: dict[str, Any]) -> str:
-    return sha256_of({"number": number, "data": kept})
-
-
-def _object(number: int, kept: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "ControllerRevision",
-        "metadata": {
-            "name": f"{NAME}-{number}",
-            "namespace": NAMESPACE,
-            "labels": {_LABEL: _OF_ENTRIES},
-            "annotations": {_DIGEST: _digest_of(number, kept)},
-        },
-        "revision": number,
-        "data": kept,
-    }
+    return number_of_name(value["metadata"]["name"], NAME) or 0

@@ -34,81 +34,64 @@ _DONE: Final = {
 }
 
 
-class EntryRun:
-    """The change of one access entry, step by step.
+def change_entry(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> None:
+    """Make the change of one access entry, unless another writer has changed it since it was read.
 
     Args:
         calls: The calls of EKS.
         diff: The change.
         done: The list to which each finished step is added, in words.
+        bridged: Whether a new entry has the group of the bridge until it has its policies.
     """
+    arn, made = diff.principal_arn, steps(diff, bridged=bridged)
+    states = [diff.before, *(step.entry for step in made)]
+    if (found := calls.find(arn)) not in states:
+        raise _conflict(arn, found)
+    for position, step in enumerate(made, 1):
+        present = states[position - 1]
+        if step.action == "update" and present and BRIDGE_GROUP in present.groups:
+            log_debug("Waiting until the API server uses the policies of the new entry")
+            time.sleep(SETTLES)
+        _take(calls, arn, step, states[position:])
+        done.append(_DONE[step.action].format(arn, step.policy))
 
-    def __init__(self, calls: AccessEntries, diff: EntryDiff, done: list[str]) -> None:
-        self._calls = calls
-        self._diff = diff
-        self._done = done
 
-    def make(self, *, bridged: bool) -> None:
-        """Make the change, unless another writer has changed the entry since it was read.
+def _take(calls: AccessEntries, arn: str, step: Step, states: Sequence[AccessEntry | None]) -> None:
+    """Take a step, and wait until EKS shows it, or a later one."""
+    patience = Backoff(NEW_PRINCIPAL)
 
-        Args:
-            bridged: Whether the entry has the group of the bridge until it has its policies.
-        """
-        arn, present = self._diff.principal_arn, self._diff.before
-        found = self._calls.find(arn)
-        made = steps(self._diff, bridged=bridged)
-        states = [present, *(step.entry for step in made)]
-        if found not in states:
+    def act() -> bool:
+        try:
+            accepted = _sent(calls, arn, step)
+        except AwsServiceError as error:
+            if "invalid principal" not in error.message.lower():
+                raise
+            if patience.is_over:
+                error.hint = "Check that IAM has this role or user, and that the ARN has its path."
+                raise
+            return False
+        if step.action == "create" and not accepted and (found := calls.find(arn)) and found not in states:
             raise _conflict(arn, found)
-        for position, step in enumerate(made):
-            if step.action == "update" and present and BRIDGE_GROUP in present.groups:
-                log_debug("Waiting until the API server uses the policies of the new entry")
-                time.sleep(SETTLES)
-            self._take(step, states[position + 1 :])
-            self._done.append(_DONE[step.action].format(arn, step.policy))
-            present = step.entry
+        return accepted
 
-    def _take(self, step: Step, states: Sequence[AccessEntry | None]) -> None:
-        """Take a step, and wait until EKS shows it, or a later one."""
-        arn, patience = self._diff.principal_arn, Backoff(NEW_PRINCIPAL)
-        taken = False
+    calls.until_shown(arn, act, lambda found: found in states)
 
-        def act() -> bool:
-            nonlocal taken
-            try:
-                accepted = self._sent(step)
-            except AwsServiceError as error:
-                if "invalid principal" not in error.message.lower():
-                    raise
-                if patience.is_over:
-                    error.hint = "Check that IAM has this role or user, and that the ARN has its path."
-                    raise
-                return False
-            taken = step.action == "create" and not accepted
-            return accepted
 
-        def is_shown(found: AccessEntry | None) -> bool:
-            if taken and found and found not in states:
-                raise _conflict(arn, found)
-            return found in states
+def _sent(calls: AccessEntries, arn: str, step: Step) -> bool:
+    """Send the call of a step.
 
-        self._calls.until_shown(arn, act, is_shown)
-
-    def _sent(self, step: Step) -> bool:
-        """Send the call of a step.
-
-        Returns False if EKS has the entry already, or does not know it.
-        """
-        arn, entry, policy, calls = self._diff.principal_arn, step.entry, step.policy, self._calls
-        if step.action == "delete" or entry is None:
-            return calls.delete(arn)
-        if step.action == "create":
-            return calls.create(entry, TAKEN)
-        if policy is None:
-            return calls.update(entry, MISSING)
-        if step.action == "associate":
-            return calls.associate(arn, policy, MISSING)
-        return calls.disassociate(arn, policy)
+    Returns False if EKS has the entry already, or does not know it.
+    """
+    entry, policy = step.entry, step.policy
+    if entry is None:
+        return calls.delete(arn)
+    if step.action == "create":
+        return calls.create(entry, TAKEN)
+    if policy is None:
+        return calls.update(entry, MISSING)
+    if step.action == "associate":
+        return calls.associate(arn, policy, MISSING)
+    return calls.disassociate(arn, policy)
 
 
 def ordered(diffs: Iterable[EntryDiff], caller_arn: str) -> list[EntryDiff]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import Access, principal_of
+from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.rights import as_mapping, by_namespace
 from awsauth.core.guards.access import is_administrator
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -67,10 +68,15 @@ def access_of(
 
 
 def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
-    """Whether an administrator has no rights before a new entry has its policy."""
-    after = diff.after
-    if diff.before or after is None or not after.is_administrator:
+    """Whether an administrator has no rights before a new entry has its policy.
+
+    It also is so if an interrupted change has left the group of the bridge.
+    """
+    before, after = diff.before, diff.after
+    if after is None or not after.is_administrator:
         return False
+    if before:
+        return BRIDGE_GROUP in before.groups
     without = as_mapping(replace(after, policies=()), ())
     by_mapping = case.old.of_principal(after.principal)
     return is_administrator(after.principal, by_mapping, case) and not is_administrator(

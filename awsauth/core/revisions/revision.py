@@ -164,10 +164,15 @@ def is_sound(info: RevisionInfo) -> bool:
     return info.digest == meta.digest_of(info)
 
 
-def number_of_name(name: str) -> int | None:
-    """Return the number in the name of a revision's object, or None if it has none."""
+def number_of_name(name: str, before: str = NAME) -> int | None:
+    """Return the number in the name of a revision's object, or None if it has none.
+
+    Args:
+        name: The name.
+        before: The text before the hyphen and the number.
+    """
     prefix, _, digits = name.rpartition("-")
-    if prefix != NAME or not digits.isascii() or not digits.isdecimal() or digits.startswith("0"):
+    if prefix != before or not digits.isascii() or not digits.isdecimal() or digits.startswith("0"):
         return None
     return int(digits) if len(digits) <= len(str(HIGHEST)) else None
 
