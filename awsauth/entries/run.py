@@ -35,7 +35,7 @@ _DONE: Final = {
 
 
 def change_entry(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> None:
-    """Make the change of one access entry, unless another writer has changed it since it was read.
+    """Change one access entry, unless another writer has changed it since it was read.
 
     Args:
         calls: The calls of EKS.
