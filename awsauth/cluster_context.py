@@ -87,16 +87,18 @@ class ClusterContext:
         return known, tuple(notes)
 
     def _stale(self, case: GuardInput, eks: EksClusterInfo, notes: list[Finding]) -> frozenset[str]:
-        """Return the stale administrators by access entries, if no other one is left."""
+        """Return the stale administrators by access entries, if no other one is left.
+
+        One that changes may be stale, too: then no administrator is lost.
+        """
         around = case.context
         altered = {diff.principal_arn for diff in around.entry_diffs}
-        stays = (entry for entry in around.access_entries if entry.principal_arn not in altered)
-        kept = [entry for entry in stays if is_admin_by_entry(entry, around)]
-        without = around._replace(stale_entries=frozenset(entry.principal_arn for entry in kept))
-        if not any(last_admin(GuardInput.of(case.before, case.after, without))):
+        admins = [entry for entry in around.access_entries if is_admin_by_entry(entry, around)]
+        kept = frozenset(one.principal_arn for one in admins) - altered
+        if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()
-        facts = _or_note(partial(eks.iam_facts, kept), notes, "the principals of access entries")
-        return frozenset(entry.principal_arn for entry in kept if facts and facts.is_stale(entry))
+        facts = _or_note(partial(eks.iam_facts, admins), notes, "the principals of access entries")
+        return frozenset(entry.principal_arn for entry in admins if facts and facts.is_stale(entry))
 
     def caller(self) -> SelfReview | None:
         """Return the caller, as the server reports it now; None if it cannot."""

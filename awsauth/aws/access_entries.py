@@ -38,10 +38,12 @@ class ReadEntries:
     Attributes:
         entries: In the order of EKS; an entry that could only be listed has no `type`.
         notes: Why something could not be read, such as a missing permission; empty if everything was read.
+        unread: The principals of the entries that could not be read whole.
     """
 
     entries: tuple[AccessEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
 
 
 class AccessEntries:
@@ -234,7 +236,8 @@ def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(partial(_read, entries), principals))
     notes = dict.fromkeys(note for _, note in found if note)
-    return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes))
+    unread = frozenset(entry.principal_arn for entry, note in found if entry and note)
+    return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes), unread)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

@@ -6,12 +6,13 @@ the policy, a group in the entry gives the same rights.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.backoff import retry_unavailable
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.text.display import command_line
-from awsauth.errors import ApiError, ConflictError, ForbiddenError, NotFoundError
+from awsauth.errors import ApiError, AwsAuthError, ConflictError, ForbiddenError, NotFoundError
 from awsauth.kube.fields import fields_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _ROLE: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", 
 _SUBJECT: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": BRIDGE_GROUP}
 _GIVEN: Final = ("--clusterrole=cluster-admin", f"--group={BRIDGE_GROUP}")
 _CREATE: Final = command_line("kubectl", "create", "clusterrolebinding", BRIDGE_GROUP, *_GIVEN)
+
+_OURS: Final = {"app.kubernetes.io/managed-by": "awsauth"}
 
 DELETE: Final = command_line("kubectl", "delete", "clusterrolebinding", BRIDGE_GROUP)
 
@@ -49,7 +52,7 @@ def check_binding(transport: Transport) -> bool:
 
 
 def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
-    """Make the binding, unless another client has made it since. It stays.
+    """Make the binding, unless another client has made it since.
 
     Args:
         transport: To the API server.
@@ -59,7 +62,11 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         ForbiddenError: the caller may not make it.
         AwsAuthError: the transport raises it.
     """
-    binding: Any = {"apiVersion": _SUBJECT["apiGroup"] + "/v1", "kind": _KIND, "metadata": {"name": BRIDGE_GROUP}}
+    binding: Any = {
+        "apiVersion": _SUBJECT["apiGroup"] + "/v1",
+        "kind": _KIND,
+        "metadata": {"name": BRIDGE_GROUP, "labels": _OURS},
+    }
     binding |= {"roleRef": _ROLE, "subjects": [_SUBJECT]}
     query = {"dryRun": "All"} if dry_run else {}
     try:
@@ -70,3 +77,11 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         if isinstance(error, ForbiddenError):
             error.hint = f"Ask an administrator to create it: `{_CREATE}`.\n{error.hint}"
         raise
+
+
+def delete_binding(transport: Transport) -> None:
+    """Delete the binding if awsauth made it; if that fails, it stays."""
+    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
+    with suppress(AwsAuthError):
+        if fields_of(transport.get(path), _KIND, path).object("metadata").get("labels") == _OURS:
+            transport.delete(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -109,10 +110,10 @@ class EntryChanger:
             hint = f"To use both, which cannot be undone: `{switch}`. Or map the principal in aws-auth."
             raise UsageError("The cluster's authentication mode is CONFIG_MAP: it has no access entries.", hint=hint)
         read = self.eks.access_entries()
-        unread = {entry.principal_arn for entry in read.entries if not entry.type}
-        for arn in unread.intersection(concerned):
-            message = f"The access entry of {quoted(arn, 200)} cannot be read. {' '.join(read.notes)}"
-            raise AwsServiceError(message, hint="A change needs eks:DescribeAccessEntry.")
+        for arn in read.unread.intersection(concerned):
+            message = f"The access entry of {quoted(arn, 200)} cannot be read whole. {' '.join(read.notes)}"
+            hint = "A change needs eks:DescribeAccessEntry and eks:ListAssociatedAccessPolicies."
+            raise AwsServiceError(message, hint=hint)
         document = Document({})
         try:
             document = self.store.read().document
@@ -156,9 +157,11 @@ class EntryChanger:
         revisions = self.journal.revisions()
         now = self.read(diff.principal_arn for one in revisions for diff in one.diff)
         diffs, undoes = undo(revisions, now.entries, to)
-        me = self.writer().identity
-        others = [diff for one in revisions if one.number in undoes and one.identity != me for diff in one.diff]
-        return self.run(now._replace(diffs=diffs, undoes=undoes, regranted=taken(others)), options, approved)
+        writer = self.writer()
+        me = writer.arn or writer.username  # an account of an operating system may be that of several people
+        undone = [one for one in revisions if one.number in undoes and not (me and one.identity == me)]
+        regranted = taken(diff for one in undone for diff in one.diff)
+        return self.run(now._replace(diffs=diffs, undoes=undoes, regranted=regranted), options, approved)
 
     def run(self, pending: PendingEntries, options: Options, approved: Diff | None) -> Result:
         """Make a change, or with ``dry_run`` only return its result.
@@ -214,6 +217,8 @@ class EntryChanger:
                 done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
             for diff in ordered(pending.diffs, writer.arn):
                 change_entry(pending.calls, diff, done, bridged=diff.principal_arn in bridged)
+            if bridged or any(diff.before and BRIDGE_GROUP in diff.before.groups for diff in pending.diffs):
+                self._end_bridge()
         except AwsAuthError as error:
             error.changed = bool(done) or error.changed
             if error.changed is not False:
@@ -226,6 +231,14 @@ class EntryChanger:
         finally:
             self.eks.forget()
         return number
+
+    def _end_bridge(self) -> None:
+        """Delete the binding of the bridge, unless an entry may have its group."""
+        self.eks.forget()
+        with suppress(AwsAuthError):
+            read = self.eks.access_entries()
+            if not read.unread and not any(BRIDGE_GROUP in entry.groups for entry in read.entries):
+                bridge.delete_binding(self.context.transport)
 
 
 def _check(options: Options) -> None:
@@ -264,6 +277,7 @@ def _bridge_note(arn: str) -> Finding:
     message = f"{quoted(arn, 200)} is an administrator by its mapping, and gets its policy after its access entry."
     impact = (
         f"Until the policy counts, the entry has the group {BRIDGE_GROUP}, which a ClusterRoleBinding of this name binds "
-        "to cluster-admin. The binding stays."
+        "to cluster-admin. While the binding is there, users who may make access entries can become administrators by it."
     )
-    return note(BRIDGE, message, impact, f"To delete the binding afterwards: `{bridge.DELETE}`.", principal=arn)
+    hint = f"awsauth deletes the binding that it made. After an interruption: `{bridge.DELETE}`."
+    return note(BRIDGE, message, impact, hint, principal=arn)

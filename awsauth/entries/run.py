@@ -9,6 +9,8 @@ from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.merge import EntryDiff
+from awsauth.core.entries.rights import as_mapping, by_namespace
 from awsauth.core.entries.steps import steps
 from awsauth.core.text.display import quoted
 from awsauth.debug_log import log_debug
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from awsauth.aws.access_entries import AccessEntries
-    from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.entries.steps import Step
 
-SETTLES: Final = 10.0  # seconds until the API server uses a policy that EKS shows
+SETTLES: Final = 10.0  # seconds until the API server uses a policy or group that EKS shows
 NEW_PRINCIPAL: Final = 10.0  # seconds within which EKS knows a new role or user
 
 _DONE: Final = {
@@ -47,13 +48,17 @@ def change_entry(calls: AccessEntries, diff: EntryDiff, done: list[str], *, brid
     states = [diff.before, *(step.entry for step in made)]
     if (found := calls.find(arn)) not in states:
         raise _conflict(arn, found)
+    gave = False
     for position, step in enumerate(made, 1):
-        present = states[position - 1]
-        if step.action == "update" and present and BRIDGE_GROUP in present.groups:
-            log_debug("Waiting until the API server uses the policies of the new entry")
+        present, then = states[position - 1], step.entry
+        is_bridge = step.action == "update" and present and BRIDGE_GROUP in present.groups
+        if is_bridge or (gave and then and _takes(EntryDiff(arn, present, then))):
+            log_debug("Waiting until the API server uses the new rights, before the entry loses others")
             time.sleep(SETTLES)
+            gave = False
         _take(calls, arn, step, states[position:])
         done.append(_DONE[step.action].format(arn, step.policy))
+        gave = gave or bool(present and then and _takes(EntryDiff(arn, then, present)))
 
 
 def _take(calls: AccessEntries, arn: str, step: Step, states: Sequence[AccessEntry | None]) -> None:
@@ -103,7 +108,8 @@ def ordered(diffs: Iterable[EntryDiff], caller_arn: str) -> list[EntryDiff]:
 def _takes(diff: EntryDiff) -> bool:
     if not diff.before or not diff.after:
         return diff.before is not None
-    was, then = diff.before.as_mapping, diff.after.as_mapping
+    compared = by_namespace([diff.before, diff.after])
+    was, then = as_mapping(diff.before, compared), as_mapping(diff.after, compared)
     return was.username != then.username or not set(was.groups) <= set(then.groups)
 
 

@@ -76,8 +76,10 @@ def taken(changes: Iterable[EntryDiff]) -> dict[str, tuple[str, ...]]:
         compared = by_namespace([before])
         kept = set(as_mapping(after, compared).groups) if after else set()
         lost = sorted(set(as_mapping(before, compared).groups) - kept)
-        if lost or not after:
-            found[before.principal] = tuple(lost) if after else ()
+        if not after or found.get(before.principal) == ():
+            found[before.principal] = ()
+        elif lost:
+            found[before.principal] = (*found.get(before.principal, ()), *lost)
     return found
 
 

@@ -9,6 +9,8 @@ from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import unbridged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry, AccessPolicy
 
@@ -45,21 +47,39 @@ def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
         groups = (*after.groups, BRIDGE_GROUP) if bridged else after.groups
         before = replace(after, groups=groups, policies=())
         found.append(Step("create", before))
-    now = before
-    for policy in after.policies:
-        if policy not in before.policies:
-            others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
-            now = replace(now, policies=(*others, policy))
-            found.append(Step("associate", now, policy))
+    old = {policy.policy_arn: policy for policy in before.policies}
+    found += _associations(before, [_with(policy, old.get(policy.policy_arn)) for policy in after.policies])
+    now = (found[-1].entry if found else None) or before
     if not after.lets_nodes_in and (now.username, set(now.groups)) != (after.username, set(after.groups)):
         now = replace(now, username=after.username, groups=after.groups)
         found.append(Step("update", now))
+    if narrowing := _associations(now, after.policies):
+        found += narrowing
+        now = narrowing[-1].entry or now
     kept = {policy.policy_arn for policy in after.policies}
     for policy in before.policies:
         if policy.policy_arn not in kept:
             now = replace(now, policies=tuple(one for one in now.policies if one.policy_arn != policy.policy_arn))
             found.append(Step("disassociate", now, policy))
     return found
+
+
+def _associations(now: AccessEntry, policies: Iterable[AccessPolicy]) -> list[Step]:
+    """Return the calls that give an entry policies in exactly these namespaces."""
+    found: list[Step] = []
+    for policy in policies:
+        if policy not in now.policies:
+            others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
+            now = replace(now, policies=(*others, policy))
+            found.append(Step("associate", now, policy))
+    return found
+
+
+def _with(policy: AccessPolicy, old: AccessPolicy | None) -> AccessPolicy:
+    """Return a policy with the namespaces that it had; they go later."""
+    if old is None or not policy.namespaces:
+        return policy
+    return replace(policy, namespaces=old.namespaces and tuple(sorted({*old.namespaces, *policy.namespaces})))
 
 
 def is_on_the_way(diff: EntryDiff, present: AccessEntry | None) -> bool:

@@ -90,7 +90,12 @@ def test_the_policy_lets_only_those_record_revisions_who_may_update_the_object(
     try:
         numbers = count(100)
         wait_for(lambda: refusal(lambda: attacker.record(draft(next(numbers), None, FORGED))))
-        for named in ({"name": "aws-auth-500"}, {"name": "other", "labels": {"awsauth/config-map": "aws-auth"}}):
+        for named in (
+            {"name": "aws-auth-500"},
+            {"name": "aws-auth-entries-500"},
+            {"name": "other", "labels": {"awsauth/config-map": "aws-auth"}},
+            {"name": "other", "labels": {"awsauth/history": "access-entries"}},
+        ):
             made = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": named, "revision": 1, "data": {}}
             assert "Only users who may update aws-auth" in refusal(partial(post, attacker, made))
         made = {

@@ -13,7 +13,7 @@ import pytest
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
 from awsauth.errors import AwsServiceError, ConflictError, ForbiddenError
 from tests.support.entry_changes import ADMIN, DEV
-from tests.support.recovery_stage import BOTH, OPS
+from tests.support.recovery_stage import BOTH, CLUSTER_ADMIN, OPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,10 @@ def mapped(entries: Entries) -> Iterator[Entries]:
     entries.eks.requests.clear()
     yield entries
     entries.stage.api.request("DELETE", f"{BINDINGS}/{BRIDGE}")
+
+
+def is_bound(entries: Entries) -> bool:
+    return entries.stage.api.request("GET", f"{BINDINGS}/{BRIDGE}").status == 200
 
 
 @contextmanager
@@ -70,6 +74,29 @@ def test_a_worker_never_loses_its_rights(mapped: Entries, monkeypatch: pytest.Mo
     assert (answers.total() == answers[200]) is waits
     assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
     assert mapped.writes() == ["CreateAccessEntry", "AssociateAccessPolicy", "UpdateAccessEntry"]
+    assert not is_bound(mapped)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_rights_by_a_group_stay_until_those_by_a_policy_count(
+    entries: Entries, monkeypatch: pytest.MonkeyPatch, *, waits: bool
+) -> None:
+    monkeypatch.setattr("awsauth.entries.run.SETTLES", LATE * 2 if waits else 0.0)
+    api, by_policy = entries.stage.api, EnsureEntry(principal_arn=OPS, groups=[], policies=[ADMIN], if_exists="replace")
+    role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
+    subject = {"kind": "Group", "name": "bosses", "apiGroup": "rbac.authorization.k8s.io"}
+    api.must("POST", BINDINGS, {"metadata": {"name": "bosses"}, "roleRef": role, "subjects": [subject]})
+    try:
+        entries.shown.entries.update(OPS, {"kubernetesGroups": ["bosses"]})
+        entries.shown.entries.disassociate(OPS, CLUSTER_ADMIN)
+        entries.stage.webhook.late = LATE
+        with working(entries) as answers, entries.client() as client:
+            client.apply(by_policy)
+            time.sleep(LATE * 2)
+    finally:
+        api.must("DELETE", f"{BINDINGS}/bosses")
+    assert answers[200] > 5
+    assert (answers.total() == answers[200]) is waits
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -89,6 +116,24 @@ def test_a_stopped_bridge_is_ended_by_the_same_call(
             assert not client.apply(OWN).changed
     assert answers.total() == answers[200]
     assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
+    # After the last call of EKS, nothing remembers the binding.
+    assert is_bound(mapped) is (after and call == "UpdateAccessEntry")
+
+
+def test_a_binding_that_is_still_needed_or_of_another_client_stays(mapped: Entries) -> None:
+    role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
+    subject = {"kind": "Group", "name": BRIDGE, "apiGroup": "rbac.authorization.k8s.io"}
+    binding = {"metadata": {"name": BRIDGE}, "roleRef": role, "subjects": [subject]}
+    mapped.stage.api.must("POST", BINDINGS, binding)
+    with mapped.client() as client:
+        client.apply(OWN)
+        assert is_bound(mapped)
+        client.rollback_entries()
+        mapped.stage.api.must("DELETE", f"{BINDINGS}/{BRIDGE}")
+        # Another run is in the middle of its own bridge.
+        mapped.make(DEV, groups=[BRIDGE])
+        client.apply(OWN)
+    assert is_bound(mapped)
 
 
 def test_a_stopped_bridge_is_rolled_back_to_the_mapping(mapped: Entries) -> None:
@@ -97,6 +142,7 @@ def test_a_stopped_bridge_is_rolled_back_to_the_mapping(mapped: Entries) -> None
             client.apply(OWN)
         client.rollback_entries()
     assert mapped.state(OPS) is None
+    assert not is_bound(mapped)
 
 
 def test_only_administrators_need_the_bridge(mapped: Entries) -> None:
@@ -104,7 +150,7 @@ def test_only_administrators_need_the_bridge(mapped: Entries) -> None:
         client.apply(EnsureRole(role_arn=DEV, username="dev", groups=["devs"]))
         result = client.apply(EnsureEntry(principal_arn=DEV, policies=[ADMIN]))
     assert [finding.code for finding in result.findings if finding.code == "entry-bridge"] == []
-    assert mapped.stage.api.request("GET", f"{BINDINGS}/{BRIDGE}").status == 404
+    assert not is_bound(mapped)
 
 
 def test_another_binding_of_that_name_is_refused_before_anything_is_made(mapped: Entries) -> None:

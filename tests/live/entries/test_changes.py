@@ -79,18 +79,19 @@ def test_a_client_sees_its_own_changes_at_once(entries: Entries) -> None:
     assert [one.before and one.before.groups for one in found.diff.entries] == [("theirs",)]
 
 
-def test_an_entry_that_cannot_be_read_is_not_changed(entries: Entries) -> None:
+@pytest.mark.parametrize("unread", ["DescribeAccessEntry", "ListAssociatedAccessPolicies"])
+def test_an_entry_that_cannot_be_read_is_not_changed(entries: Entries, unread: str) -> None:
     entries.make(DEV, VIEW)
 
     def deny(operation: str, parameters: dict[str, Any]) -> None:
-        if operation == "DescribeAccessEntry" and parameters["principalArn"] == DEV:
-            raise EksError("AccessDeniedException", "is not authorized to perform: eks:DescribeAccessEntry", 403)
+        if operation == unread and parameters["principalArn"] == DEV:
+            raise EksError("AccessDeniedException", f"is not authorized to perform: eks:{unread}", 403)
 
     entries.eks.before = deny
     with entries.client() as client:
         with pytest.raises(AwsServiceError, match="cannot be read") as caught:
             client.apply(RemoveEntry(principal_arn=DEV))
-        assert "eks:DescribeAccessEntry" in str(caught.value)
+        assert f"perform: eks:{unread}" in str(caught.value)
         assert client.apply(EnsureEntry(principal_arn=f"{DEV}-2")).changed
     assert entries.recorded() == [1]
 

@@ -10,7 +10,7 @@ import pytest
 from awsauth.cli.invocation import CONFLICT, DONE, FOUND, NOT_FOUND, REFUSED, USAGE
 from tests.support.command_line import run
 from tests.support.entry_changes import ADMIN, DEV, EDIT, VIEW
-from tests.support.recovery_stage import OPS, ROLE
+from tests.support.recovery_stage import CLUSTER_ADMIN, OPS, ROLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,6 +145,9 @@ def test_a_stale_administrator_does_not_count(entries: Entries, awsauth: Command
     entries.stage.cluster.aws.create_role("stale-admin")
     refused = awsauth.entry("remove", OPS, "--allow", "own-access", code=REFUSED).err
     assert "last-admin" in refused
+    # It is no loss itself, even if it is the only one.
+    entries.shown.entries.disassociate(OPS, CLUSTER_ADMIN)
+    awsauth.entry("remove", stale, "--no-history")
 
 
 def test_the_hint_about_a_stale_entry_is_right(entries: Entries, awsauth: Commands) -> None:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from awsauth.cluster_context import ClusterContext
 from awsauth.core.edit.changes import EnsureEntry, RemoveEntry, SetEntryPolicy
+from awsauth.core.revisions.info import Writer
 from awsauth.errors import (
     AwsServiceError,
     ConflictError,
@@ -139,6 +141,15 @@ def test_access_that_another_writer_took_is_only_given_back_if_that_is_allowed(e
         assert entries.state() is None
         client.rollback_entries(allow=["regrant"])
     assert entries.state()
+
+
+def test_two_writers_without_identity_may_be_two(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries.make(DEV, EDIT)
+    monkeypatch.setattr(ClusterContext, "writer", lambda _: Writer())
+    with entries.client() as client:
+        client.apply(RemoveEntry(principal_arn=DEV))
+        with pytest.raises(GuardError, match="regrant"):
+            client.rollback_entries()
 
 
 # The journal.

@@ -181,3 +181,12 @@ def test_the_access_that_changes_took() -> None:
         f"{ROLE}/b": ("system:masters",),
         f"{ROLE}/c": (),
     }  # fmt: skip
+
+
+def test_the_access_that_several_changes_took_from_one_principal() -> None:
+    first, second = entry("a", groups=("g", "h")), entry("a", groups=("g",))
+    newest_first = [change(first, second), change(entry("a", groups=("h", "x")), first)]
+    assert taken(newest_first) == {f"{ROLE}/a": ("h", "x")}
+    for gone in (change(second, None), change(None, second)):
+        assert taken([gone, *newest_first]) == {f"{ROLE}/a": () if gone.before else ("h", "x")}
+    assert taken([*newest_first, change(second, None)]) == {f"{ROLE}/a": ()}
