@@ -160,6 +160,11 @@ class AccessEntries:
         with self._changing(found.principal_arn, "cannot be untagged") as eks:
             eks.untag_resource(resourceArn=found.entry_arn, tagKeys=[*names])
 
+    def command(self, action: str, principal_arn: str, *more: str) -> str:
+        """Return the command of the AWS CLI for an action on an entry."""
+        cluster = ("--region", self.cluster.region, "--cluster-name", self.cluster.name)
+        return command_line("aws", "eks", action, *cluster, "--principal-arn", principal_arn, *more)
+
     def until_shown(
         self, principal_arn: str, act: Callable[[], bool], is_shown: Callable[[AccessEntry | None], bool]
     ) -> AccessEntry | None:
@@ -206,11 +211,8 @@ class AccessEntries:
     def _changing(
         self, principal_arn: str, problem: str, unless: Collection[str] = ()
     ) -> AbstractContextManager[EKSClient]:
-        entry = ("--region", self.cluster.region, "--cluster-name", self.cluster.name, "--principal-arn", principal_arn)
-        look = " and ".join(
-            f"`{command_line('aws', 'eks', command, *entry)}`"
-            for command in ("describe-access-entry", "list-associated-access-policies")
-        )
+        commands = ("describe-access-entry", "list-associated-access-policies")
+        look = " and ".join(f"`{self.command(command, principal_arn)}`" for command in commands)
         problem = f"the access entry of {quoted(principal_arn, 200)} {problem}"
         return self._calling(problem, look=f"Look at the present state with {look}.", unless=unless)
 

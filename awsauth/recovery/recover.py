@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries, ReadEntries
-from awsauth.aws.eks import BOTH, EksCluster, switch_to_both
+from awsauth.aws.eks import BOTH, switch_to_both
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
@@ -18,6 +18,7 @@ from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts
+from awsauth.core.entries.model import lasting
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.history.commit import RetryingStore
@@ -182,7 +183,7 @@ class _Recovering:
 
     def _repair(self) -> AccessRepair:
         transport = self._found.entrance.transport
-        context = ClusterContext(transport, _LastingAccess(self._found, self._cluster, self._temporary))
+        context = ClusterContext(transport, _LastingAccess(self._found.session, self._cluster, transport))
         client = AwsAuthClient(RetryingStore(ClusterStore(transport)), author=self._author, cluster_context=context)
         return AccessRepair(client, transport, self._found.caller, self._request)
 
@@ -251,14 +252,10 @@ class _LastingAccess(EksClusterInfo):
     No guard counts that part as an administrator.
     """
 
-    def __init__(self, found: Discovery, cluster: EksCluster, temporary: TemporaryAccess | None) -> None:
-        super().__init__(found.session, cluster, found.entrance.transport)
-        self._temporary = temporary
-
     def access_entries(self) -> ReadEntries:
-        """Return the access entries without the temporary one."""
+        """Return the access entries without the temporary access."""
         read = super().access_entries()
-        return replace(read, entries=tuple(self._temporary.lasting(read.entries))) if self._temporary else read
+        return replace(read, entries=tuple(lasting(read.entries)))
 
 
 def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> RepairRequest:

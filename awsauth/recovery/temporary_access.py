@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
@@ -13,8 +12,6 @@ from awsauth.errors import RecoveryError
 from awsauth.recovery.plan import Leftover
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from awsauth.aws.access_entries import AccessEntries
 
 
@@ -119,15 +116,6 @@ class TemporaryAccess:
             self._know(self._entries.find(self.principal_arn))
             done.append(f"Removed the cluster-admin policy from the access entry of {self.principal_arn} again")
 
-    def lasting(self, entries: Iterable[AccessEntry]) -> Iterator[AccessEntry]:
-        """Yield the entries that stay, without a policy that is ours."""
-        for entry in entries:
-            if not self.ours or entry.principal_arn != self.principal_arn:
-                yield entry
-            elif self.ours == "policy":
-                policies = (policy for policy in entry.policies if policy.policy_arn != self._policy.policy_arn)
-                yield replace(entry, policies=tuple(policies))
-
     def leftovers(self) -> list[Leftover]:
         """Return the things that are not removed yet, with the commands that remove them."""
         if self.ours == "entry":
@@ -146,9 +134,7 @@ class TemporaryAccess:
         return []
 
     def _command(self, action: str, *more: str) -> str:
-        cluster = self._entries.cluster
-        entry = ("--region", cluster.region, "--cluster-name", cluster.name, "--principal-arn", self.principal_arn)
-        return command_line("aws", "eks", action, *entry, *more)
+        return self._entries.command(action, self.principal_arn, *more)
 
 
 def try_right_to_make(entries: AccessEntries, principal_arn: str) -> None:

@@ -18,7 +18,7 @@ from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
@@ -174,6 +174,15 @@ class AccessEntry(JsonValue):
 def unbridged(entry: AccessEntry | None) -> AccessEntry | None:
     """Return an entry without the group of the bridge."""
     return entry and replace(entry, groups=tuple(group for group in entry.groups if group != BRIDGE_GROUP))
+
+
+def lasting(entries: Iterable[AccessEntry]) -> Iterator[AccessEntry]:
+    """Yield the entries as they are without the access that a recovery removes."""
+    for entry in entries:
+        if entry.has_temporary_policy:
+            yield replace(entry, policies=tuple(one for one in entry.policies if one.name != CLUSTER_ADMIN_POLICY))
+        elif not entry.is_temporary:
+            yield entry
 
 
 def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import Access, principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.model import lasting
 from awsauth.core.entries.rights import as_mapping, by_namespace
 from awsauth.core.guards.access import is_administrator
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -54,14 +55,11 @@ def access_of(
     after = {**before, **{diff.principal_arn: diff.after for diff in context.entry_diffs}}
     sides = []
     for entries in (before.values(), filter(None, after.values())):
+        counted = (one for one in entries if one.type and one.principal_arn not in context.stale_entries)
         found: defaultdict[str, list[MappingEntry]] = defaultdict(list)
-        for entry in entries:
-            principal = entry.principal
-            is_left_out = entry.is_temporary if principals is None else principal not in principals
-            if entry.type and not is_left_out and entry.principal_arn not in context.stale_entries:
-                # The only policy that counts for all is the one for a while.
-                lasts = principals is not None or not entry.has_temporary_policy
-                found[principal].append(as_mapping(entry if lasts else replace(entry, policies=()), compared))
+        for entry in lasting(counted) if principals is None else counted:
+            if principals is None or entry.principal in principals:
+                found[entry.principal].append(as_mapping(entry, compared))
         by_principal = {**mapped.by_principal, **{principal: tuple(each) for principal, each in found.items()}}
         sides.append(Access(by_principal, mapped.accounts, frozenset(found)))
     return sides[0], sides[1]
