@@ -19,7 +19,7 @@ from awsauth.entries.methods import EntryMethods
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
-from awsauth.options import ClusterOptions, Options, check_options, check_whole_number, connection_options
+from awsauth.options import ClusterOptions, Options, check_options, connection_options
 from awsauth.read_only_client import ReadOnlyClient
 
 if TYPE_CHECKING:
@@ -312,11 +312,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods, EntryMe
             HistoryError: the revision was altered since it was recorded.
             AwsAuthError: otherwise as for `apply`.
         """
-        check_options(options)
-        if not options.get("history", True):
-            raise UsageError("A rollback is always recorded.", hint="Leave history=False out.")
-        if to is not None:
-            check_whole_number("to", to)
+        check_rollback(to, options)
         from awsauth.history.rollback import RollbackProposal
 
         store = self._store.for_restoration()

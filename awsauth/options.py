@@ -122,6 +122,19 @@ def check_options(options: Options) -> None:
         raise UsageError("revert_after= needs a revision.", hint="Leave history=False or revert_after= out.")
 
 
+def check_rollback(to: Any, options: Options) -> None:
+    """Check the number of the revision, and the options of a rollback.
+
+    Raises:
+        UsageError: one of them does not fit.
+    """
+    check_options(options)
+    if not options.get("history", True):
+        raise UsageError("A rollback is always recorded.", hint="Leave history=False out.")
+    if to is not None:
+        check_whole_number("to", to)
+
+
 def check_whole_number(name: str, number: Any, *, least: int = 0) -> None:
     """Check the number of a revision, or a number of revisions.
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.apply import Result
 from awsauth.core.access.matching import account_of
@@ -207,9 +207,9 @@ class EntryChanger:
         makes_binding = bool(bridged) and bridge.check_binding(transport)
         number = None
         if options.get("history", True):
-            told = {"author": writer.author, "identity": writer.identity, "reason": options.get("reason", "")}
-            fit: Any = {name: fitting(text) for name, text in told.items()}
-            number = journal.record(EntryRevision(0, diff=pending.diffs, undoes=pending.undoes, **fit))
+            reason, author, identity = map(fitting, (options.get("reason", ""), writer.author, writer.identity))
+            recorded = EntryRevision(0, None, reason, author, identity, pending.undoes, pending.diffs)
+            number = journal.record(recorded)
         done: list[str] = []
         try:
             if makes_binding:

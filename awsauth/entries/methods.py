@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.boundary import public
 from awsauth.errors import UsageError
-from awsauth.options import Options, check_options, check_whole_number
+from awsauth.options import Options, check_rollback
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -64,11 +64,7 @@ class EntryMethods(ABC):
             GuardError: the rollback would remove access, or give back access that another writer removed.
             AwsAuthError: otherwise as for `apply`.
         """
-        check_options(options)
-        if not options.get("history", True):
-            raise UsageError("A rollback is always recorded.", hint="Leave history=False out.")
-        if to is not None:
-            check_whole_number("to", to)
+        check_rollback(to, options)
         return self._entries().rollback(to, approved, options)
 
     def _entries(self) -> EntryChanger:

@@ -17,7 +17,7 @@ from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import MappingConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _POLICY_ARN: Final = "arn:{}:eks::aws:cluster-access-policy/{}"
 
@@ -59,15 +59,21 @@ def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChang
     merge = _Merge(entries)
     for change in changes:
         merge.make(change)
-    altered = ((arn, merge.present.get(arn), after) for arn, after in merge.wanted.items())
-    return tuple(EntryDiff(arn, before, after) for arn, before, after in altered if before != after)
+    return entry_diffs(merge.present, merge.wanted)
+
+
+def entry_diffs(present: Mapping[str, AccessEntry], wanted: Mapping[str, AccessEntry | None]) -> tuple[EntryDiff, ...]:
+    """Return the wanted entries that differ from the present ones; both are by ARN of the principal."""
+    return tuple(EntryDiff(arn, present.get(arn), one) for arn, one in wanted.items() if one != present.get(arn))
 
 
 class _Merge:
     def __init__(self, entries: Iterable[AccessEntry]) -> None:
         self.present = {entry.principal_arn: entry for entry in entries}
         self.wanted: dict[str, AccessEntry | None] = {}
-        self._paths: defaultdict[str, list[str]] = defaultdict(list)  # filled when an entry is made
+        self._paths: defaultdict[str, list[str]] = defaultdict(list)
+        for arn, entry in self.present.items():
+            self._paths[entry.principal].append(arn)
 
     def make(self, change: c.EntryChange) -> None:
         arn = change.principal_arn
@@ -90,9 +96,6 @@ class _Merge:
         if arn in self.present:
             hint = "Make two changes: first delete the entry, then make it."
             raise MappingConflictError(f"One change cannot delete the {_entry_of(arn)} and make it again.", hint=hint)
-        if not self._paths:
-            for known in self.present:
-                self._paths[principal_of(known)].append(known)
         same = self._paths[principal_of(arn)]
         if other := next((one for one in same if self._now(one)), None):
             message = (

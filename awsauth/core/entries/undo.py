@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.entries.merge import EntryDiff
+from awsauth.core.entries.merge import EntryDiff, entry_diffs
 from awsauth.core.entries.model import unbridged
 from awsauth.core.entries.steps import is_on_the_way
 from awsauth.core.serialization import JsonValue, in_json
@@ -87,8 +87,7 @@ def undo(revisions: Sequence[EntryRevision], entries: Iterable[AccessEntry], to:
     for revision in found:
         for one in revision.diff:
             virtual[one.principal_arn] = _before(one, virtual.get(one.principal_arn), revision.number)
-    diff = [EntryDiff(arn, present.get(arn), wanted) for arn, wanted in virtual.items()]
-    changed = tuple(one for one in diff if one.before != one.after)
+    changed = entry_diffs(present, virtual)
     for one in changed:
         if one.before and one.after and one.before.type != one.after.type:
             message = f"The type of the access entry of {quoted(one.principal_arn, 200)} cannot be changed"
@@ -112,7 +111,7 @@ def _newest(revisions: Sequence[EntryRevision], present: Mapping[str, AccessEntr
                 continue  # it was not made
             if revision.kind == "change" and (revision.number, arn) not in undone:
                 return revision
-            if not _is_between(one, now.get(arn)) or _is_before(_reversed(one), now.get(arn)):
+            if not _is_between(one, now.get(arn)) or unbridged(now.get(arn)) == unbridged(one.after):
                 undone.update((number, arn) for number in revision.undoes)
             now[arn] = one.before
     message = "There is nothing to undo: no recorded change of access entries is in effect."
@@ -134,13 +133,9 @@ def _is_before(one: EntryDiff, now: AccessEntry | None) -> bool:
     return unbridged(now) == unbridged(one.before)
 
 
-def _reversed(one: EntryDiff) -> EntryDiff:
-    return EntryDiff(one.principal_arn, one.after, one.before)
-
-
 def _is_between(one: EntryDiff, now: AccessEntry | None) -> bool:
     """Whether an entry is as a change or its rollback leaves it, interrupted or not."""
-    return is_on_the_way(one, now) or is_on_the_way(_reversed(one), now)
+    return is_on_the_way(one, now) or is_on_the_way(EntryDiff(one.principal_arn, one.after, one.before), now)
 
 
 def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry | None:
