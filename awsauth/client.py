@@ -19,7 +19,7 @@ from awsauth.entries.methods import EntryMethods
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
-from awsauth.options import ClusterOptions, Options, check_options, connection_options
+from awsauth.options import ClusterOptions, Options, check_options, check_rollback, connection_options
 from awsauth.read_only_client import ReadOnlyClient
 
 if TYPE_CHECKING:

@@ -72,8 +72,8 @@ class _Merge:
         self.present = {entry.principal_arn: entry for entry in entries}
         self.wanted: dict[str, AccessEntry | None] = {}
         self._paths: defaultdict[str, list[str]] = defaultdict(list)
-        for arn, entry in self.present.items():
-            self._paths[entry.principal].append(arn)
+        for arn in self.present:
+            self._paths[principal_of(arn)].append(arn)
 
     def make(self, change: c.EntryChange) -> None:
         arn = change.principal_arn
