@@ -11,7 +11,7 @@ from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.validation import policy_parts
-from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, with_policy
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import MappingConflictError
@@ -63,7 +63,7 @@ def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChang
 
 
 def entry_diffs(present: Mapping[str, AccessEntry], wanted: Mapping[str, AccessEntry | None]) -> tuple[EntryDiff, ...]:
-    """Return the wanted entries that differ from the present ones; both are by ARN of the principal."""
+    """Return the changes from present to wanted entries; both are by ARN."""
     return tuple(EntryDiff(arn, present.get(arn), one) for arn, one in wanted.items() if one != present.get(arn))
 
 
@@ -161,8 +161,7 @@ def _with_policy(present: AccessEntry | None, arn: str, text: str) -> AccessEntr
         message = f"The {_entry_of(arn)} has the type {present.type}, which takes no policies."
         raise MappingConflictError(message, hint="Nodes get their rights from EKS.")
     policy = _policy(arn, text)
-    others = tuple(one for one in present.policies if one.policy_arn != policy.policy_arn)
-    return replace(present, policies=(*others, policy))
+    return with_policy(present, policy.policy_arn, policy)
 
 
 def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
@@ -176,8 +175,7 @@ def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
             hint="Set the namespaces that the policy keeps, or remove the policy as a whole.",
         )
     left = tuple(one for one in found.namespaces if one not in gone.namespaces) if gone.namespaces else ()
-    kept = (replace(found, namespaces=left),) if left else ()
-    return replace(present, policies=(*(one for one in present.policies if one is not found), *kept))
+    return with_policy(present, found.policy_arn, replace(found, namespaces=left) if left else None)
 
 
 def _policy(arn: str, text: str) -> AccessPolicy:

@@ -176,6 +176,12 @@ def unbridged(entry: AccessEntry | None) -> AccessEntry | None:
     return entry and replace(entry, groups=tuple(group for group in entry.groups if group != BRIDGE_GROUP))
 
 
+def with_policy(entry: AccessEntry, policy_arn: str, policy: AccessPolicy | None) -> AccessEntry:
+    """Return an entry with a policy in place of the one with this ARN, or without it."""
+    others = tuple(one for one in entry.policies if one.policy_arn != policy_arn)
+    return replace(entry, policies=(*others, policy) if policy else others)
+
+
 def lasting(entries: Iterable[AccessEntry]) -> Iterator[AccessEntry]:
     """Yield the entries as they are without the access that a recovery removes."""
     for entry in entries:

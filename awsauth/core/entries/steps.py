@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import unbridged
+from awsauth.core.entries.model import unbridged, with_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry, AccessPolicy
 
@@ -48,30 +46,21 @@ def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
         before = replace(after, groups=groups, policies=())
         found.append(Step("create", before))
     old = {policy.policy_arn: policy for policy in before.policies}
-    found += _associations(before, [_with(policy, old.get(policy.policy_arn)) for policy in after.policies])
-    now = (found[-1].entry if found else None) or before
-    if not after.lets_nodes_in and (now.username, set(now.groups)) != (after.username, set(after.groups)):
-        now = replace(now, username=after.username, groups=after.groups)
-        found.append(Step("update", now))
-    if narrowing := _associations(now, after.policies):
-        found += narrowing
-        now = narrowing[-1].entry or now
-    kept = {policy.policy_arn for policy in after.policies}
-    for policy in before.policies:
-        if policy.policy_arn not in kept:
-            now = replace(now, policies=tuple(one for one in now.policies if one.policy_arn != policy.policy_arn))
-            found.append(Step("disassociate", now, policy))
-    return found
-
-
-def _associations(now: AccessEntry, policies: Iterable[AccessPolicy]) -> list[Step]:
-    """Return the calls that give an entry policies in exactly these namespaces."""
-    found: list[Step] = []
-    for policy in policies:
-        if policy not in now.policies:
-            others = tuple(one for one in now.policies if one.policy_arn != policy.policy_arn)
-            now = replace(now, policies=(*others, policy))
-            found.append(Step("associate", now, policy))
+    new = {policy.policy_arn: _with(policy, old.get(policy.policy_arn)) for policy in after.policies}
+    both = tuple({**old, **new}.values())
+    now = before
+    for wanted in (replace(before, policies=both), replace(after, policies=both), after):
+        for policy in wanted.policies:
+            if policy not in now.policies:
+                now = with_policy(now, policy.policy_arn, policy)
+                found.append(Step("associate", now, policy))
+        if not after.lets_nodes_in and (now.username, set(now.groups)) != (wanted.username, set(wanted.groups)):
+            now = replace(now, username=wanted.username, groups=wanted.groups)
+            found.append(Step("update", now))
+        for policy in now.policies:
+            if policy not in wanted.policies:
+                now = with_policy(now, policy.policy_arn, None)
+                found.append(Step("disassociate", now, policy))
     return found
 
 
