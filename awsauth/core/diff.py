@@ -12,7 +12,7 @@ from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, entries_of, kept_under, mapped_of
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, PrincipalKey
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, listed, quoted, visible
 from awsauth.core.text.unified_diff import unified
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.core.access.caller import AccessChange
-    from awsauth.core.document.model import ParsedList
     from awsauth.core.entries.merge import EntryDiff
 
 

@@ -14,7 +14,7 @@ from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.merge import merge_entries
+from awsauth.core.entries.merge import EntryDiff, merge_entries
 from awsauth.core.entries.rights import taken
 from awsauth.core.entries.steps import steps
 from awsauth.core.entries.undo import EntryRevision, undo
@@ -23,7 +23,7 @@ from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.guards.entries import needs_bridge
 from awsauth.core.guards.guards import raise_for_violations, run_guards
 from awsauth.core.plan import Plan, require_same_entries
-from awsauth.core.revisions.info import fitting
+from awsauth.core.revisions.info import Writer, fitting
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.entries import bridge
 from awsauth.entries.journal import EntryJournal
@@ -37,9 +37,7 @@ if TYPE_CHECKING:
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.core.edit.changes import EntryChange
-    from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.revisions.info import Writer
     from awsauth.options import Options
     from awsauth.stores.store import Store
 

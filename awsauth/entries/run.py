@@ -11,7 +11,7 @@ from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryDiff
 from awsauth.core.entries.rights import as_mapping, by_namespace
-from awsauth.core.entries.steps import steps
+from awsauth.core.entries.steps import Step, steps
 from awsauth.core.text.display import quoted
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, ConflictError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from awsauth.aws.access_entries import AccessEntries
     from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.entries.steps import Step
 
 SETTLES: Final = 10.0  # seconds until the API server uses a policy or group that EKS shows
 NEW_PRINCIPAL: Final = 10.0  # seconds within which EKS knows a new role or user

@@ -6,7 +6,7 @@ Both readers, `fast_reader` and `full_reader`, return it; callers cannot tell wh
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
@@ -15,8 +15,6 @@ from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.text.lines import Unchanged
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, principal_of
@@ -15,9 +16,6 @@ from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, wit
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import MappingConflictError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 _POLICY_ARN: Final = "arn:{}:eks::aws:cluster-access-policy/{}"
 

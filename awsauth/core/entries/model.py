@@ -6,8 +6,10 @@ entry has the real path of a role, and a mapping has none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from datetime import datetime
+from typing import Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import principal_of
@@ -16,10 +18,6 @@ from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
 
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 """``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""

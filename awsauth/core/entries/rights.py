@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessPolicy
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from awsauth.core.entries.merge import EntryDiff
-    from awsauth.core.entries.model import AccessEntry
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)

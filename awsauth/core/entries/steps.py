@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import unbridged, with_policy
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, with_policy
 
 if TYPE_CHECKING:
     from awsauth.core.entries.merge import EntryDiff
-    from awsauth.core.entries.model import AccessEntry, AccessPolicy
 
 Action = Literal["create", "associate", "update", "disassociate", "delete"]
 

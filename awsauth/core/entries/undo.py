@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.entries.merge import EntryDiff, entry_diffs
-from awsauth.core.entries.model import unbridged
+from awsauth.core.entries.model import AccessEntry, unbridged
 from awsauth.core.entries.steps import is_on_the_way
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import quoted
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from awsauth.core.entries.model import AccessEntry
 
 _HISTORY: Final = "`awsauth entry history` lists the revisions."
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import Access, principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import lasting
+from awsauth.core.entries.model import AccessPolicy, lasting
 from awsauth.core.entries.rights import as_mapping, by_namespace
 from awsauth.core.guards.access import is_administrator
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import MappingEntry
     from awsauth.core.entries.merge import EntryDiff
-    from awsauth.core.entries.model import AccessPolicy
 
 
 def entries_input(document: Document, context: GuardContext) -> GuardInput:
