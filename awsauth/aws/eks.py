@@ -168,7 +168,9 @@ def _not_found(session: AwsSession, name: str, region: str) -> ClusterNotFoundEr
 BOTH: Final = "API_AND_CONFIG_MAP"
 
 
-def switch_to_both(session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]) -> EksCluster:
+def switch_authentication_mode(
+    session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]
+) -> EksCluster:
     """Switch a cluster to ``API_AND_CONFIG_MAP``, and wait until that is done.
 
     EKS does one update at a time, so this waits for an update that is under way already.

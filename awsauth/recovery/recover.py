@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries, ReadEntries
-from awsauth.aws.eks import BOTH, switch_to_both
+from awsauth.aws.eks import BOTH, switch_authentication_mode
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
@@ -175,7 +175,7 @@ class _Recovering:
         session = self._found.session
         # The switch cannot be undone, so a step that IAM may refuse is tried before it.
         try_right_to_make(AccessEntries(session, self._cluster), principal_arn)
-        self._cluster = switch_to_both(session, self._cluster, timeout=self._timeout, done=self._done)
+        self._cluster = switch_authentication_mode(session, self._cluster, timeout=self._timeout, done=self._done)
         self._done[:] = [f"Switched the authentication mode to {self._cluster.authentication_mode}"]
         entries = AccessEntries(session, self._cluster)
         self._entries = tuple(arn for arn in entries.principals() if arn != principal_arn)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.aws.access_entries import AccessEntries
-from awsauth.aws.eks import describe_cluster, switch_to_both
+from awsauth.aws.eks import describe_cluster, switch_authentication_mode
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
 from awsauth.errors import AwsServiceError, InvalidValueError, RecoveryError, UsageError
@@ -112,12 +112,12 @@ def test_a_switch_that_does_not_come_or_fails_or_is_refused_is_told(
         session = AwsSession()
         cluster = describe_cluster(session, "prod")
         with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 0 seconds") as caught:
-            switch_to_both(session, cluster, timeout=0.1, done=[])
+            switch_authentication_mode(session, cluster, timeout=0.1, done=[])
         assert "aws eks list-updates --name prod" in caught.value.hint
         eks.fail("UpdateClusterConfig", "InvalidParameterException", "Unsupported platform version")
         eks.clusters["prod"].updates.clear()
         with pytest.raises(AwsServiceError, match="Unsupported platform version"):
-            switch_to_both(session, cluster, timeout=0.1, done=[])
+            switch_authentication_mode(session, cluster, timeout=0.1, done=[])
         eks.clusters["prod"].update_polls, eks.clusters["prod"].update_error = 1, "out of capacity"
         with pytest.raises(AwsServiceError, match=r"did not switch .* is Failed\. Unknown: out of capacity"):
-            switch_to_both(session, cluster, timeout=PATIENCE, done=[])
+            switch_authentication_mode(session, cluster, timeout=PATIENCE, done=[])

@@ -12,7 +12,7 @@ import pytest
 
 import awsauth
 from awsauth import backoff
-from awsauth.aws.eks import describe_cluster, switch_to_both
+from awsauth.aws.eks import describe_cluster, switch_authentication_mode
 from awsauth.aws.session import AwsSession
 from awsauth.backoff import Backoff, retry_after, retry_unavailable
 from awsauth.errors import AwsServiceError, UnavailableError
@@ -108,7 +108,7 @@ def test_updates_of_a_cluster_that_are_under_way_share_the_time_that_a_switch_ma
         cluster = describe_cluster(session, "prod")
         monkeypatch.setattr(backoff, "time", SimpleNamespace(monotonic=time.clock, sleep=time.sleep))
         with pytest.raises(AwsServiceError, match="still CONFIG_MAP after 10 seconds"):
-            switch_to_both(session, cluster, timeout=10, done=[])
+            switch_authentication_mode(session, cluster, timeout=10, done=[])
     assert 9 < sum(time.slept) <= 10
 
 
