@@ -41,9 +41,9 @@ entry_command: Final = AwsAuthGroup(
 _changing: Final = partial(change_command, entry_command)
 
 
-def _ensured(client: AwsAuthClient, if_exists: c.IfExists, **given: Any) -> Plan:
+def _ensured(client: AwsAuthClient, **given: Any) -> Plan:
     asked: Any = {name: value or None for name, value in given.items()}
-    return client.plan(c.EnsureEntry(**asked, if_exists=if_exists))
+    return client.plan(c.EnsureEntry(**asked))
 
 
 def _policy(
@@ -54,20 +54,12 @@ def _policy(
     return client.plan(kind(principal_arn=principal_arn, policy=text))
 
 
-_changing(
-    "add",
-    "apply(EnsureEntry(principal_arn=…, groups=[…], policies=[…]))",
-    "Give a role or user an access entry. The ARN has its path in IAM.",
-    *_FIELDS,
-    plan=partial(_ensured, if_exists="fail"),
-)
-_changing(
-    "set",
-    'apply(EnsureEntry(principal_arn=…, if_exists="replace"))',
-    "Set the username, groups or policies of an access entry, or make it. The rest stays as it is.",
-    *_FIELDS,
-    plan=partial(_ensured, if_exists="replace"),
-)
+for _name, _if_exists, _does in (
+    ("add", "fail", "Give a role or user an access entry. The ARN has its path in IAM."),
+    ("set", "replace", "Set the username, groups or policies of an access entry, or make it. The rest stays as it is."),
+):
+    _call = f'apply(EnsureEntry(principal_arn=…, groups=[…], if_exists="{_if_exists}"))'
+    _changing(_name, _call, _does, *_FIELDS, plan=partial(_ensured, if_exists=_if_exists))
 _changing(
     "policy",
     "apply(SetEntryPolicy(principal_arn=…, policy=…))",

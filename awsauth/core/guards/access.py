@@ -188,12 +188,10 @@ def own_access(case: GuardInput) -> Iterator[Finding]:
     if arn and old and old != new:
         yield from _own_loss(arn, old, new, case)
     elif arn and not old and case.takes_away:
-        source = "an access entry, or that you created the cluster"
-        if case.by_entries:
-            source = "an access entry that could not be read"
         yield note(
             OWN_ACCESS,
-            f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as {source}.",
+            f"aws-auth does not map you ({quoted(arn, 200)}): your access has another source, such as an access entry, "
+            "or that you created the cluster.",
             "The change does not touch that, so your own access was not checked.",
         )
     elif not arn and case.takes_away:
