@@ -27,7 +27,7 @@ from awsauth.core.revisions.info import Writer, fitting
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.entries import bridge
 from awsauth.entries.journal import EntryJournal
-from awsauth.entries.run import change_entry, ordered
+from awsauth.entries.run import change_entries
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -213,8 +213,7 @@ class EntryChanger:
             if makes_binding:
                 bridge.make_binding(transport)
                 done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
-            for diff in ordered(pending.diffs, writer.arn):
-                change_entry(pending.calls, diff, done, bridged=diff.principal_arn in bridged)
+            change_entries(pending.calls, pending.diffs, done, bridged, writer.arn)
             if bridged or any(diff.before and BRIDGE_GROUP in diff.before.groups for diff in pending.diffs):
                 self._end_bridge()
         except AwsAuthError as error:

@@ -17,7 +17,7 @@ from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, ConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from awsauth.aws.access_entries import AccessEntries
     from awsauth.core.entries.model import AccessEntry
@@ -34,27 +34,42 @@ _DONE: Final = {
 }
 
 
-def change_entry(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> None:
-    """Change one access entry, unless another writer has changed it since it was read.
+def change_entries(
+    calls: AccessEntries, diffs: Iterable[EntryDiff], done: list[str], bridged: Collection[str], caller_arn: str
+) -> None:
+    """Change access entries, unless another writer has changed them since they were read.
+
+    Those that only gain come before the others, the caller's last of each.
 
     Args:
         calls: The calls of EKS.
-        diff: The change.
+        diffs: The changes.
         done: The list to which each finished step is added, in words.
-        bridged: Whether a new entry has the group of the bridge until it has its policies.
+        bridged: The principals whose new entries have the group of the bridge until they have their policies.
+        caller_arn: The caller; empty if it is unknown.
     """
+    own = caller_arn and principal_of(caller_arn)
+    ordered = sorted(diffs, key=lambda diff: (_takes(diff), principal_of(diff.principal_arn) == own))
+    running = [_changing(calls, diff, done, bridged=diff.principal_arn in bridged) for diff in ordered]
+    while running := [one for one in running if next(one, "over") is None]:
+        log_debug("Waiting until the API server uses the new rights, before entries lose others")
+        time.sleep(SETTLES)
+
+
+def _changing(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> Iterator[None]:
+    """Change one access entry, and yield to wait before it loses rights after it got others."""
     arn, made = diff.principal_arn, steps(diff, bridged=bridged)
     states = [diff.before, *(step.entry for step in made)]
-    if (found := calls.find(arn)) not in states:
-        raise _conflict(arn, found)
     gave = False
     for position, step in enumerate(made, 1):
         present, then = states[position - 1], step.entry
         is_bridge = step.action == "update" and present and BRIDGE_GROUP in present.groups
-        if is_bridge or (gave and then and _takes(EntryDiff(arn, present, then))):
-            log_debug("Waiting until the API server uses the new rights, before the entry loses others")
-            time.sleep(SETTLES)
+        waits = is_bridge or (gave and then and _takes(EntryDiff(arn, present, then)))
+        if waits:
+            yield
             gave = False
+        if (waits or present is diff.before) and (found := calls.find(arn)) not in states:
+            raise _conflict(arn, found)
         _take(calls, arn, step, states[position:])
         done.append(_DONE[step.action].format(arn, step.policy))
         gave = gave or bool(present and then and _takes(EntryDiff(arn, then, present)))
@@ -96,12 +111,6 @@ def _sent(calls: AccessEntries, arn: str, step: Step) -> bool:
     if step.action == "associate":
         return calls.associate(arn, policy, MISSING)
     return calls.disassociate(arn, policy)
-
-
-def ordered(diffs: Iterable[EntryDiff], caller_arn: str) -> list[EntryDiff]:
-    """Return those that only give before the others, the caller's last of each."""
-    own = caller_arn and principal_of(caller_arn)
-    return sorted(diffs, key=lambda diff: (_takes(diff), principal_of(diff.principal_arn) == own))
 
 
 def _takes(diff: EntryDiff) -> bool:

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from awsauth.core.edit.changes import EnsureEntry, RemoveEntry, SetEntryPolicy
+from awsauth.entries.run import SETTLES
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, InvalidValueError, OutcomeUnknownError
 from tests.support.aws.eks_fake import NoAnswer
 from tests.support.command_line import PROGRAM
@@ -154,6 +156,21 @@ def test_a_second_writer_between_reading_and_acting_is_not_overwritten(entries: 
     assert caught.value.changed is True
     assert f"made the access entry of {other}" in caught.value.hint
     assert entries.recorded() == [1]
+
+
+def test_a_second_writer_during_the_wait_is_not_overwritten(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(entries, SET)
+
+    def wait(seconds: float) -> None:
+        if seconds == SETTLES:
+            entries.shown.entries.update(DEV, {"kubernetesGroups": ["theirs"]})
+
+    monkeypatch.setattr("awsauth.entries.run.SETTLES", SETTLES)
+    monkeypatch.setattr("awsauth.entries.run.time", SimpleNamespace(sleep=wait))
+    with entries.client() as client, pytest.raises(ConflictError, match="theirs") as caught:
+        client.apply(SET)
+    assert caught.value.changed is True
+    assert entries.writes() == ["AssociateAccessPolicy"]
 
 
 def test_an_entry_that_another_client_makes_meanwhile_is_adopted_if_it_is_the_same(entries: Entries) -> None:
