@@ -57,7 +57,7 @@ def change_entries(
 
 
 def _changing(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> Iterator[None]:
-    """Change one access entry, and yield to wait before it loses rights after it got others."""
+    """Change one access entry, and yield before it loses rights after it got others."""
     arn, made = diff.principal_arn, steps(diff, bridged=bridged)
     states = [diff.before, *(step.entry for step in made)]
     gave = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -54,7 +54,8 @@ def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChang
     Raises:
         MappingConflictError: a principal has an entry that does not allow the change.
     """
-    merge = _Merge(entries)
+    changes = tuple(changes)
+    merge = _Merge(entries, {change.principal_arn for change in changes})
     for change in changes:
         merge.make(change)
     return entry_diffs(merge.present, merge.wanted)
@@ -66,8 +67,9 @@ def entry_diffs(present: Mapping[str, AccessEntry], wanted: Mapping[str, AccessE
 
 
 class _Merge:
-    def __init__(self, entries: Iterable[AccessEntry]) -> None:
+    def __init__(self, entries: Iterable[AccessEntry], named: Collection[str]) -> None:
         self.present = {entry.principal_arn: entry for entry in entries}
+        self._named = named
         self.wanted: dict[str, AccessEntry | None] = {}
         self._paths: defaultdict[str, list[str]] = defaultdict(list)
         for arn in self.present:
@@ -76,6 +78,8 @@ class _Merge:
     def make(self, change: c.EntryChange) -> None:
         arn = change.principal_arn
         now = unbridged(self._now(arn))
+        if now is None:
+            self._check_paths(change)
         match change:
             case c.EnsureEntry():
                 self.wanted[arn] = self._made(change) if now is None else _ensured(change, now)
@@ -94,15 +98,17 @@ class _Merge:
         if arn in self.present:
             hint = "Make two changes: first delete the entry, then make it."
             raise MappingConflictError(f"One change cannot delete the {_entry_of(arn)} and make it again.", hint=hint)
-        same = self._paths[principal_of(arn)]
-        if other := next((one for one in same if self._now(one)), None):
-            message = (
-                f"{quoted(other, 200)} has an access entry, and differs from {quoted(arn, 200)} in the path alone."
-            )
-            hint = "Look the principal up in IAM, and delete the entry of the ARN that IAM does not have."
-            raise MappingConflictError(message, hint=hint)
-        same.append(arn)
+        self._paths[principal_of(arn)].append(arn)
         return _new(change)
+
+    def _check_paths(self, change: c.EntryChange) -> None:
+        """Refuse the ARN of a principal whose entry has the ARN with another path or case."""
+        arn, makes = change.principal_arn, isinstance(change, c.EnsureEntry)
+        same = (one for one in self._paths.get(principal_of(arn), ()) if self._now(one))
+        if other := next((one for one in same if makes or one not in self._named), None):
+            differs = f"differs from {quoted(arn, 200)} in the path or case alone"
+            hint = "Look the principal up in IAM, and give its ARN. Delete an entry whose ARN IAM does not have."
+            raise MappingConflictError(f"{quoted(other, 200)} has an access entry, and {differs}.", hint=hint)
 
 
 def _new(change: c.EnsureEntry) -> AccessEntry:

@@ -346,7 +346,7 @@ def authentication_mode(case: GuardInput) -> Iterator[Finding]:
 def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
     """Report principals that keep their access due to the other source."""
     if case.by_entries:
-        yield from _kept_by_mapping(case)
+        yield from _beside_mappings(case)
         return
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():
@@ -355,15 +355,27 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
             yield _without_effect((after or before)[-1].principal, entry, goes=not after)
 
 
-def _kept_by_mapping(case: GuardInput) -> Iterator[Finding]:
-    for entry in (diff.before for diff in case.context.entry_diffs if diff.before and not diff.after):
-        mapped = case.new.of_principal(entry.principal)
-        if mapped and not entry.lets_nodes_in and not matching.gains(case.old.of_principal(entry.principal), mapped):
-            message = f"{quoted(entry.principal_arn, 200)} keeps access: its mapping counts without its access entry."
-            groups = ", ".join(map(quoted, mapped[-1].groups)) or "none"
-            impact = f"The mapping is to {quoted(mapped[-1].username)}; its groups: {groups}."
-            hint = "Remove the mapping too, to remove the access."
-            yield warning(SHADOWS, message, impact, hint, principal=entry.principal_arn)
+def _beside_mappings(case: GuardInput) -> Iterator[Finding]:
+    """Yield warnings about mappings that count without an entry, or lose their effect by a new one."""
+    for diff in case.context.entry_diffs:
+        entry = diff.before or diff.after
+        if not entry or entry.lets_nodes_in or (diff.before and diff.after):
+            continue
+        old, new = case.old.of_principal(entry.principal), case.new.of_principal(entry.principal)
+        named, mapped = quoted(entry.principal_arn, 200), old if diff.after else new
+        is_covered = matching.gains(old, new)  # by the guard `gains`
+        if diff.after:
+            is_covered = not matching.gains(new, old) or all(SYSTEM_MASTERS in one.groups for one in new)
+        if not mapped or is_covered:
+            continue
+        message = f"{named} keeps access: its mapping counts without its access entry."
+        hint = "Remove the mapping too, to remove the access."
+        if diff.after:
+            message = f"The new access entry of {named} overrides its mapping, and gives other access."
+            hint = "Give the entry the access of the mapping too, if it is meant to stay."
+        groups = ", ".join(map(quoted, mapped[-1].groups)) or "none"
+        impact = f"The mapping is to {quoted(mapped[-1].username)}; its groups: {groups}."
+        yield warning(SHADOWS, message, impact, hint, principal=entry.principal_arn)
 
 
 def _without_effect(principal: str, entry: AccessEntry, *, goes: bool) -> Finding:

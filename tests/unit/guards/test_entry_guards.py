@@ -255,6 +255,19 @@ def test_a_mapping_that_grants_less_is_told() -> None:
     assert found([BOSS, nodes("ci")], [BOSS], roles(node("ci")), caller_arn=BOSS.principal_arn) == []
 
 
+def test_a_mapping_that_the_new_entry_overrides_is_told() -> None:
+    document = roles(role("ci", "ci", MASTERS, "g"))
+    mine = {"caller_arn": BOSS.principal_arn}
+    for narrower in (entry("team/ci", VIEW, username="ci"), entry("ci", groups=("g",), username="ci")):
+        [told] = found([BOSS], [BOSS, narrower], document, **mine)
+        assert (told.code, told.severity) == ("entry-shadows", Severity.WARNING)
+        assert "its groups: `system:masters`, `g`." in str(told)
+        assert found([BOSS], [BOSS, narrower], document, mode="API", **mine) == []
+    assert found([BOSS], [BOSS, entry("ci", ADMIN_POLICY, username="x")], document, **mine) == []
+    equal = entry("ci", username="ci", groups=("g",))
+    assert found([BOSS], [BOSS, equal], roles(role("ci", "ci", "g")), **mine) == []
+
+
 def test_an_account_gives_access_without_the_entry() -> None:
     document = Document({"mapAccounts": '["111122223333"]'})
     ci = entry("ci", username="ci")
