@@ -37,7 +37,7 @@ _DONE: Final = {
 def change_entries(
     calls: AccessEntries, diffs: Iterable[EntryDiff], done: list[str], bridged: Collection[str], caller_arn: str
 ) -> None:
-    """Change access entries, unless another writer has changed them since they were read.
+    """Change access entries, unless another writer has changed them meanwhile.
 
     Those that only gain come before the others, the caller's last of each.
 

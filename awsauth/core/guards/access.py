@@ -356,7 +356,7 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
 
 
 def _beside_mappings(case: GuardInput) -> Iterator[Finding]:
-    """Yield warnings about mappings that count without an entry, or lose their effect by a new one."""
+    """Warn of mappings that count without an entry, or that a new one overrides."""
     for diff in case.context.entry_diffs:
         entry = diff.before or diff.after
         if not entry or entry.lets_nodes_in or (diff.before and diff.after):
