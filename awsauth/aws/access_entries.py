@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import MISSING, THROTTLED, pages_of
+from awsauth.aws.errors import MISSING, TAKEN, THROTTLED, pages_of
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy
@@ -119,21 +119,21 @@ class AccessEntries:
         with self._calling("the access policies cannot be listed") as eks:
             return frozenset(policy["arn"] for policy in pages_of(eks, "list_access_policies"))
 
-    def create(self, wanted: AccessEntry, unless: Collection[str] = ()) -> bool:
-        """Make an entry without its policies."""
+    def create(self, wanted: AccessEntry, unless: Collection[str] = TAKEN) -> bool:
+        """Make an entry without its policies; return False if EKS has one."""
         named = {} if wanted.lets_nodes_in else {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
         given = {name: value for name, value in {**named, "tags": dict(wanted.tags)}.items() if value}
         return self._change(
             "create_access_entry", wanted.principal_arn, "cannot be made", unless, type=wanted.type, **given
         )
 
-    def update(self, wanted: AccessEntry, unless: Collection[str] = ()) -> bool:
-        """Set the username and groups of an entry."""
+    def update(self, wanted: AccessEntry) -> bool:
+        """Set the username and groups of an entry; return False if EKS does not find it."""
         own: dict[str, Any] = {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
-        return self._change("update_access_entry", wanted.principal_arn, "cannot be changed", unless, **own)
+        return self._change("update_access_entry", wanted.principal_arn, "cannot be changed", MISSING, **own)
 
-    def associate(self, principal_arn: str, policy: AccessPolicy, unless: Collection[str] = ()) -> bool:
-        """Give an entry a policy in exactly this scope."""
+    def associate(self, principal_arn: str, policy: AccessPolicy, unless: Collection[str] = MISSING) -> bool:
+        """Give an entry a policy in exactly this scope; return False if EKS does not find the entry."""
         namespaces = [*policy.namespaces]
         scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
         problem = f"cannot be given the policy {visible(policy.name)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
@@ -105,11 +104,11 @@ def _sent(calls: AccessEntries, arn: str, step: Step) -> bool:
     if entry is None:
         return calls.delete(arn)
     if step.action == "create":
-        return calls.create(entry, TAKEN)
+        return calls.create(entry)
     if policy is None:
-        return calls.update(entry, MISSING)
+        return calls.update(entry)
     if step.action == "associate":
-        return calls.associate(arn, policy, MISSING)
+        return calls.associate(arn, policy)
     return calls.disassociate(arn, policy)
 
 

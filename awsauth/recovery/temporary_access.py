@@ -83,7 +83,7 @@ class TemporaryAccess:
         if not self.found:
             # Set before the call, because an unanswered call may have made the entry.
             self.ours = "entry"
-            if self._entries.create(_temporary(self.principal_arn), TAKEN):
+            if self._entries.create(_temporary(self.principal_arn)):
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
                 # Another client, or an interrupted run, made it so lately that EKS did not list it.
@@ -96,7 +96,7 @@ class TemporaryAccess:
             self._entries.tag(self.found, **{TEMPORARY_POLICY: _now()})
         self._entries.until_shown(
             self.principal_arn,
-            lambda: self._entries.associate(self.principal_arn, self._policy, MISSING),
+            lambda: self._entries.associate(self.principal_arn, self._policy),
             lambda found: found is not None and found.is_administrator,
         )
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")

@@ -9,7 +9,6 @@ import pytest
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.aws.session import AwsSession
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.errors import AwsPermissionError, AwsServiceError, OutcomeUnknownError
@@ -56,7 +55,7 @@ def sent(eks: EksFake, operation: str) -> list[dict[str, Any]]:
 def test_an_entry_is_made_and_changed_with_exactly_what_it_has(eks: EksFake, calls: AccessEntries) -> None:
     wanted = AccessEntry(DEV, "STANDARD", "dev", ("a", "b"), tags={"team": "x"})
     assert calls.create(wanted)
-    assert not calls.create(wanted, TAKEN)
+    assert not calls.create(wanted)
     assert calls.update(AccessEntry(DEV, "STANDARD", "dev"))
     assert calls.associate(DEV, AccessPolicy(VIEW, ("x-*",)))
     assert calls.associate(DEV, AccessPolicy(VIEW))
@@ -73,9 +72,9 @@ def test_an_entry_is_made_and_changed_with_exactly_what_it_has(eks: EksFake, cal
 def test_what_is_gone_already_is_no_error(calls: AccessEntries) -> None:
     assert not calls.delete(DEV)
     assert not calls.disassociate(DEV, AccessPolicy(VIEW))
-    assert not calls.update(AccessEntry(DEV), MISSING)
+    assert not calls.update(AccessEntry(DEV))
     with pytest.raises(AwsServiceError, match="cannot be given the policy AmazonEKSViewPolicy"):
-        calls.associate(DEV, AccessPolicy(VIEW))
+        calls.associate(DEV, AccessPolicy(VIEW), unless=())
 
 
 def test_all_pages_of_policies_are_read(eks: EksFake, calls: AccessEntries) -> None:
@@ -88,9 +87,7 @@ def test_a_change_is_repeated_until_eks_knows_the_entry(eks: EksFake, calls: Acc
     calls.create(AccessEntry(DEV, "STANDARD"))
     eks.clusters["prod"].entries.entries[DEV].hidden_writes = 2
     found = calls.until_shown(
-        DEV,
-        lambda: calls.associate(DEV, AccessPolicy(VIEW), MISSING),
-        lambda entry: entry is not None and bool(entry.policies),
+        DEV, lambda: calls.associate(DEV, AccessPolicy(VIEW)), lambda entry: entry is not None and bool(entry.policies)
     )
     assert found
     assert eks.operations().count("AssociateAccessPolicy") == 3
