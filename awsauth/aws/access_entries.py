@@ -128,12 +128,12 @@ class AccessEntries:
         )
 
     def update(self, wanted: AccessEntry) -> bool:
-        """Set the username and groups of an entry; return False if EKS does not find it."""
+        """Set the username and groups of an entry; False if EKS finds no entry."""
         own: dict[str, Any] = {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
         return self._change("update_access_entry", wanted.principal_arn, "cannot be changed", MISSING, **own)
 
     def associate(self, principal_arn: str, policy: AccessPolicy, unless: Collection[str] = MISSING) -> bool:
-        """Give an entry a policy in exactly this scope; return False if EKS does not find the entry."""
+        """Give an entry a policy in exactly this scope; False if EKS finds no entry."""
         namespaces = [*policy.namespaces]
         scope = {"type": "namespace", "namespaces": namespaces} if namespaces else {"type": "cluster"}
         problem = f"cannot be given the policy {visible(policy.name)}"

@@ -92,9 +92,9 @@ def undo(revisions: Sequence[EntryRevision], entries: Iterable[AccessEntry], to:
     return Undo(changed, tuple(revision.number for revision in found))
 
 
-def _newest(revisions: Sequence[EntryRevision], present: Mapping[str, AccessEntry]) -> EntryRevision:
+def _newest(revisions: Sequence[EntryRevision], entries: Mapping[str, AccessEntry]) -> EntryRevision:
     """Return the newest change that is not undone."""
-    now: dict[str, AccessEntry | None] = {**present}  # after the revision that is looked at
+    now: dict[str, AccessEntry | None] = {**entries}  # after the revision that is looked at
     named: set[int] = set()
     undone: set[tuple[int, str]] = set()
     for revision in revisions:
@@ -103,13 +103,14 @@ def _newest(revisions: Sequence[EntryRevision], present: Mapping[str, AccessEntr
             raise _unreadable(revision.number)
         for one in revision.diff:
             arn = one.principal_arn
-            if _is_before(one, now.get(arn)):
+            present, before, after = map(unbridged, (now.get(arn), one.before, one.after))
+            if present == before:
                 continue  # it was not made
             if revision.kind == "change" and (revision.number, arn) not in undone:
                 return revision
-            if not _is_between(one, now.get(arn)) or unbridged(now.get(arn)) == unbridged(one.after):
+            if present == after or not _is_between(one, present):
                 undone.update((number, arn) for number in revision.undoes)
-            now[arn] = one.before
+            now[arn] = before
     message = "There is nothing to undo: no recorded change of access entries is in effect."
     raise RevisionNotFoundError(message, hint=_HISTORY)
 
@@ -125,10 +126,6 @@ def _later(revisions: Sequence[EntryRevision], to: int) -> list[EntryRevision]:
     return later
 
 
-def _is_before(one: EntryDiff, now: AccessEntry | None) -> bool:
-    return unbridged(now) == unbridged(one.before)
-
-
 def _is_between(one: EntryDiff, now: AccessEntry | None) -> bool:
     """Whether an entry is as a change or its rollback leaves it, interrupted or not."""
     return is_on_the_way(one, now) or is_on_the_way(EntryDiff(one.principal_arn, one.after, one.before), now)
@@ -136,8 +133,6 @@ def _is_between(one: EntryDiff, now: AccessEntry | None) -> bool:
 
 def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry | None:
     """Return an entry as it was before a change."""
-    if _is_before(one, now):
-        return now
     if not _is_between(one, now):
         shown = f"gives now: {now.gives}" if now else "is deleted now"
         raise ConflictError(
