@@ -122,7 +122,10 @@ class AccessEntries:
     def create(self, wanted: AccessEntry, unless: Collection[str] = TAKEN) -> bool:
         """Make an entry without its policies; return False if EKS has one."""
         named = {} if wanted.lets_nodes_in else {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
-        given = {name: value for name, value in {**named, "tags": dict(wanted.tags)}.items() if value}
+        tags = {
+            name: value for name, value in wanted.tags.items() if not name.startswith("aws:")
+        }  # only AWS sets those
+        given = {name: value for name, value in {**named, "tags": tags}.items() if value}
         return self._change(
             "create_access_entry", wanted.principal_arn, "cannot be made", unless, type=wanted.type, **given
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final
 
 from awsauth.boundary import public
@@ -173,12 +174,14 @@ def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
     found = next((one for one in present.policies if one.policy_arn == gone.policy_arn), None)
     if found is None:
         return present
-    if gone.namespaces and not found.namespaces:
+    left = tuple(one for one in found.namespaces if one not in gone.namespaces) if gone.namespaces else ()
+    covered = [one for one in gone.namespaces if any(fnmatchcase(one, pattern) for pattern in left)]
+    if covered or (gone.namespaces and not found.namespaces):
+        where = f", which covers {', '.join(covered)}" if covered else " in the whole cluster, not in namespaces alone"
         raise MappingConflictError(
-            f"The {_entry_of(present.principal_arn)} has {found} in the whole cluster, not in namespaces alone.",
+            f"The {_entry_of(present.principal_arn)} has {found}{where}.",
             hint="Set the namespaces that the policy keeps, or remove the policy as a whole.",
         )
-    left = tuple(one for one in found.namespaces if one not in gone.namespaces) if gone.namespaces else ()
     return with_policy(present, found.policy_arn, replace(found, namespaces=left) if left else None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -41,6 +42,7 @@ def test_a_rollback_brings_the_state_before_back(entries: Entries) -> None:
         assert (newest.kind, newest.undoes, newest.reason, first.kind) == ("rollback", (1,), "too early", "change")
         with pytest.raises(RevisionNotFoundError, match="nothing to undo"):
             client.rollback_entries()
+        entries.shown.entries.entries[DEV].tags["aws:cloudformation:stack-name"] = "only AWS sets it"
         client.apply(RemoveEntry(principal_arn=DEV))
         client.rollback_entries()
     assert entries.state() == before
@@ -87,8 +89,9 @@ def test_a_stopped_rollback_is_made_by_the_same_call(entries: Entries, call: str
         client.apply([SET, EnsureEntry(principal_arn=OTHER)])
         with entries.stopping(call, after=after):
             client.rollback_entries()
-    with entries.client() as client:
+    with entries.client() as client, suppress(RevisionNotFoundError):
         client.rollback_entries()
+        assert not (after and call == "DisassociateAccessPolicy")  # after the last call nothing is left to undo
     assert (entries.state(), entries.state(OTHER)) == (before, None)
 
 

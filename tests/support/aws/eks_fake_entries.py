@@ -116,6 +116,8 @@ class AccessEntries:
         unique_id = self._principal(principal_arn, kind)
         self._check_kind(kind, groups, username)
         _check_names(groups, username)
+        if any(name.startswith("aws:") for name in body.get("tags") or ()):
+            raise invalid_parameter("aws: prefixed tag key names are not allowed for external use.")
         if principal_arn in self.entries:
             raise EksError(
                 "ResourceInUseException", "The specified access entry resource is already in use on this cluster.", 409

@@ -244,3 +244,11 @@ def test_the_json_of_a_diff_can_be_read_back() -> None:
     assert read == found
     assert read.before.created == moment
     assert found.to_json()["kind"] == "removed"
+
+
+def test_a_namespace_that_a_wildcard_covers_is_not_removed_in_vain() -> None:
+    present = [entry("a", f"{VIEW}=a*,b")]
+    with pytest.raises(awsauth.MappingConflictError, match="which covers ab"):
+        merge_entries(present, [awsauth.RemoveEntryPolicy(principal_arn=A, policy=f"{VIEW}=ab,b")])
+    gone = awsauth.RemoveEntryPolicy(principal_arn=A, policy=f"{VIEW}=a*")
+    assert after(present, gone) == [entry("a", f"{VIEW}=b")]
