@@ -82,9 +82,7 @@ class AccessEntries:
         The principal's ARN has its path.
         """
         found = self.describe(principal_arn, f"the access entry of {quoted(principal_arn, 200)} cannot be described")
-        if not found or not found.takes_policies:
-            return found
-        return replace(found, policies=self.policies(principal_arn))
+        return self.whole(found) if found else None
 
     def describe(self, principal_arn: str, problem: str) -> AccessEntry | None:
         """Return an entry without its policies; None if EKS shows no entry."""
@@ -103,16 +101,20 @@ class AccessEntries:
             )
         return None
 
-    def policies(self, principal_arn: str) -> tuple[AccessPolicy, ...]:
-        """Return the access policies of an entry, given its principal with the path."""
-        with self._calling("the policies of access entries cannot be listed") as eks:
+    def whole(self, entry: AccessEntry) -> AccessEntry | None:
+        """Return an entry with its policies; None if EKS does not show it any more."""
+        if not entry.takes_policies:
+            return entry
+        with self._calling("the policies of access entries cannot be listed", unless=MISSING) as eks:
             listed = pages_of(
-                eks, "list_associated_access_policies", clusterName=self.cluster.name, principalArn=principal_arn
+                eks, "list_associated_access_policies", clusterName=self.cluster.name, principalArn=entry.principal_arn
             )
-            return tuple(
+            policies = (
                 AccessPolicy(policy["policyArn"], tuple(policy["accessScope"].get("namespaces", ())))
                 for policy in listed
             )
+            return replace(entry, policies=tuple(policies))
+        return None
 
     def known_policies(self) -> frozenset[str]:
         """Return the ARNs of all access policies that EKS has."""
@@ -258,8 +260,6 @@ def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, s
     try:
         # The same words for all entries, so that a missing permission is noted once.
         entry = entries.describe(principal, "access entries cannot be described")
-        if not entry or not entry.takes_policies:
-            return entry, ""
-        return replace(entry, policies=entries.policies(principal)), ""
+        return entry and entries.whole(entry), ""
     except AwsAuthError as error:
         return entry, error.message

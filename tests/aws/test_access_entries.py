@@ -145,12 +145,14 @@ def test_what_may_only_be_listed_is_kept_and_noted_once(eks: EksFake, operation:
     assert f"eks:{operation}" in found.notes[0]
 
 
-def test_an_entry_that_goes_meanwhile_is_left_out(eks: EksFake) -> None:
+@pytest.mark.parametrize("operation", ["DescribeAccessEntry", "ListAssociatedAccessPolicies"])
+def test_an_entry_that_goes_meanwhile_is_left_out(eks: EksFake, operation: str) -> None:
     entries = cluster_of(eks).entries
     for name in ("a", "b"):
         entries.create(f"{PREFIX}/{name}", {})
-    eks.fail("DescribeAccessEntry", "ResourceNotFoundException", "The specified principalArn could not be found", 404)
-    assert len(read(eks).entries) == 1
+    eks.fail(operation, "ResourceNotFoundException", "The specified principalArn could not be found", 404)
+    found = read(eks)
+    assert (len(found.entries), found.notes) == (1, ())
 
 
 # Which mappings they win over.
