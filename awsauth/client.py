@@ -15,7 +15,6 @@ from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.core.text.display import quoted_value
-from awsauth.entries.methods import EntryMethods
 from awsauth.errors import UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @public
-class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods, EntryMethods):
+class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
     """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
     The ``from_…`` methods make a client; for a cluster they take `awsauth.options.ClusterOptions`.

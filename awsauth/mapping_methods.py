@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit import changes as c
+from awsauth.core.findings import note
 from awsauth.core.text.display import quoted_value
+from awsauth.entries.methods import EntryMethods
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
 
@@ -27,14 +29,18 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
     from awsauth.history.commit import PendingChange
-    from awsauth.stores.store import Snapshot, Store
+    from awsauth.stores.store import Snapshot
+
+
+_OTHER_ENTRIES: Final = note(
+    "other-entries", "The fragments also list access entries.", "They stay as they are.", "Sync them with entries=True."
+)
 
 
 @public
-class SyncMethods(ABC):
+class SyncMethods(EntryMethods):
     """Applies the fragments of owners."""
 
-    _store: Store
     _roles: RoleResolver
 
     @abstractmethod
@@ -56,6 +62,7 @@ class SyncMethods(ABC):
         allow_empty: bool = False,
         restore_ownership: bool = False,
         exclusive: bool = False,
+        entries: bool = False,
         approved: SyncReport | None = None,
         reason: str = "",
         allow: Sequence[str] = (),
@@ -82,6 +89,8 @@ class SyncMethods(ABC):
             allow_empty: Allow an owner that wants no entry at all.
             restore_ownership: Take records of owners that the object lost from the revisions.
             exclusive: Also report entries without an owner, except those of nodes.
+            entries: Apply the access entries of the fragments, and not their mappings. Each entry has its owner in the
+                tag ``awsauth/owner``. An entry that another writer deleted is made again.
             approved: The acts that are allowed: those of an earlier ``dry_run``; None for any.
             reason: Why; by default the reasons of the fragments.
             allow: Guards that are to let the sync pass; a node mapping is removed only with ``node-mapping=ARN``.
@@ -100,13 +109,17 @@ class SyncMethods(ABC):
         from awsauth.core.desired.fragment import check_fragments, combined, given_name
         from awsauth.history.sync import SyncProposal, choices_of
 
-        flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "restore_ownership": restore_ownership}
-        check_options(flags | {"exclusive": exclusive, "reason": reason, "allow": allow, "dry_run": dry_run})
+        flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "exclusive": exclusive, "entries": entries}
+        flags |= {"restore_ownership": restore_ownership, "reason": reason, "allow": allow, "dry_run": dry_run}
+        check_options(flags)
         if approved is not None and not isinstance(approved, SyncReport):
             raise UsageError(f"approved is {quoted_value(approved)}.", hint="Pass the `sync` of an earlier result.")
+        if entries and (owner or if_mapped != "fail" or restore_ownership or exclusive):
+            message = "owner, if_mapped, restore_ownership and exclusive are for mappings."
+            raise UsageError(message, hint="Leave them out, or leave out entries=True.")
         fragments = check_fragments(desired, owner)
-        wanted = combined(fragments)
-        if any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):
+        wanted = combined(fragments, of_eks=entries)
+        if not entries and any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):
             wanted = combined(fragments, self._roles.wanted_arn)
         choices = choices_of(
             adopt=adopt, if_mapped=if_mapped, take_from=take_from, on_drift=on_drift, prune=prune, release=release
@@ -126,7 +139,10 @@ class SyncMethods(ABC):
             exclusive=exclusive,
         )
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
-        return self._run(proposal.propose, {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run})
+        options: Options = {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run}
+        result = self._entries().sync(proposal, options) if entries else self._run(proposal.propose, options)
+        others = [_OTHER_ENTRIES] if not entries and any(one.entries for one in fragments) else []
+        return replace(result, findings=(*result.findings, *others))
 
 
 T_co = TypeVar("T_co", covariant=True)

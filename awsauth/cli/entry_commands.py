@@ -36,7 +36,8 @@ _FIELDS: Final = (
 )
 
 entry_command: Final = AwsAuthGroup(
-    "entry", help="Change the access entries of an EKS cluster. `awsauth get` shows them beside the mappings."
+    "entry",
+    help="Change the access entries of an EKS cluster. `awsauth get` shows them beside the mappings. `awsauth sync --entries` applies those in files.",
 )
 _changing: Final = partial(change_command, entry_command)
 

@@ -94,7 +94,7 @@ def _safe(text: str) -> str:
 _ARGUMENTS: Final = (
     *("adopt", "allow", "allow_empty", "creator_role", "dry_run", "exact", "history", "iam_arn", "if_mapped"),
     *("max_removals", "on_drift", "prune", "reason", "release", "restore_ownership", "revert_after"),
-    *("take_from", "to", "verify", "wait"),
+    *("entries", "take_from", "to", "verify", "wait"),
 )
 
 # The option of each argument. The option for ``False`` begins with ``--no-``.

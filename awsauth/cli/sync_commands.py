@@ -19,7 +19,7 @@ from awsauth.cli.invocation import CONFLICT, DONE, FOUND, REFUSED, Invocation, c
 from awsauth.core.desired.acts import OnDrift, SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.fragment import Fragment, decode_text
-from awsauth.core.findings import Finding, Severity
+from awsauth.core.findings import Finding, note
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
@@ -64,6 +64,7 @@ _RESTORE: Final = "pass restore_ownership=True"
 @click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
 @click.option("--exclusive", is_flag=True, help="Also report entries without an owner; exit code 1 with --check.")
+@click.option("--entries", is_flag=True, help="Apply the access entries of the fragments, and not their mappings.")
 @click.option(
     "--approved", metavar="FILE", type=click.File("rb"), help="Only make the changes in this output of --plan -o json."
 )
@@ -81,7 +82,7 @@ def sync_command(
     """Apply fragments, the files in which owners keep their mappings.
 
     A fragment is a YAML or JSON file with `owner`, and aws-auth's lists mapRoles, mapUsers and mapAccounts. All are
-    applied in one write. The sync removes an entry that its owner applied and no longer wants, unless another writer
+    applied in one write. With --entries, its list accessEntries is applied instead. The sync removes an entry that its owner applied and no longer wants, unless another writer
     changed it since. All other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is
     standard input.
     """
@@ -108,7 +109,8 @@ def sync_command(
 
         preview = partial(sync, dry_run=True, allow=[*GUARDS, *how.allow])
         with invocation.waiting():
-            missing = tuple(_without_fragment(client, fragments)) if any(map(os.path.isdir, sources)) else ()
+            is_whole = any(map(os.path.isdir, sources)) and not options["entries"]
+            missing = tuple(_without_fragment(client, fragments)) if is_whole else ()
             found = preview(approved=planned)
         if found.sync and not plans:
             found.sync.raise_for_conflicts()
@@ -150,13 +152,9 @@ def _without_fragment(client: AwsAuthClient, fragments: Sequence[Fragment]) -> I
     for owner, names in client.owners().items():
         if names and owner not in synced:
             count = "1 entry" if len(names) == 1 else f"{len(names)} entries"
-            yield Finding(
-                "owner-without-fragment",
-                Severity.NOTE,
-                f"The owner {owner} has {count} and no fragment here.",
-                "The sync leaves the owner's entries.",
-                f"To remove them, keep a fragment with only `owner: {owner}`, and pass --allow-empty.",
-            )
+            message = f"The owner {owner} has {count} and no fragment here."
+            hint = f"To remove them, keep a fragment with only `owner: {owner}`, and pass --allow-empty."
+            yield note("owner-without-fragment", message, "The sync leaves the owner's entries.", hint)
 
 
 def _files(sources: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -251,6 +251,7 @@ def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
     told = [] if new.lets_nodes_in else list(_differences(mappings[0], mappings[1], show))
     told += [f"gets {show(str(policy))}" for policy in new.policies if policy not in old.policies]
     told += [f"loses {show(str(policy))}" for policy in old.policies if policy not in new.policies]
+    told += [f"owner {show(new.owner) or '(none)'}"] if old.owned != new.owned else []
     return "; ".join(told)
 
 

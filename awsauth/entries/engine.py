@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.core.edit.changes import EntryChange
     from awsauth.core.entries.model import AccessEntry
+    from awsauth.history.sync import SyncProposal
     from awsauth.options import Options
     from awsauth.stores.store import Store
 
@@ -160,6 +161,18 @@ class EntryChanger:
         undone = [one for one in revisions if one.number in undoes and not (me and one.identity == me)]
         regranted = taken(diff for one in undone for diff in one.diff)
         return self.run(now._replace(diffs=diffs, undoes=undoes, regranted=regranted), options, approved)
+
+    def sync(self, proposal: SyncProposal, options: Options) -> Result:
+        """Apply fragments (see `SyncMethods.sync`)."""
+        from awsauth.core.desired import acts, entry_sync
+
+        desired, choices = proposal.desired, proposal.choices
+        now = self.read(one.mapped.principal for wanted in desired.values() for one in wanted.values())
+        live, records = entry_sync.live_and_records(now.entries)
+        report = acts.acts_of(desired, live, records, choices, proven=records, uid=now.calls.cluster.arn)
+        proposal.settle(report, records)
+        diffs = entry_sync.entry_diffs(report, desired, now.entries)
+        return replace(self.run(now._replace(diffs=diffs), options, None), sync=report)
 
     def run(self, pending: PendingEntries, options: Options, approved: Diff | None) -> Result:
         """Make a change, or with ``dry_run`` only return its result.

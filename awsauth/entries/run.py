@@ -29,6 +29,7 @@ _DONE: Final = {
     "associate": "gave {} the policy {}",
     "update": "set the username and groups of {}",
     "disassociate": "took from {} the policy {}",
+    "tag": "tagged the access entry of {}",
     "delete": "deleted the access entry of {}",
 }
 
@@ -105,6 +106,9 @@ def _sent(calls: AccessEntries, arn: str, step: Step) -> bool:
         return calls.delete(arn)
     if step.action == "create":
         return calls.create(entry)
+    if step.action == "tag":
+        calls.tag(entry, **entry.owned) if entry.owner else calls.untag(entry, *entry.owned)
+        return True
     if policy is None:
         return calls.update(entry)
     if step.action == "associate":

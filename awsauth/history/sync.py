@@ -14,7 +14,7 @@ from awsauth.core.cluster.other_writers import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired import acts
 from awsauth.core.desired.acts import Choices, Live, OnDrift, SyncReport
 from awsauth.core.desired.records import Record, holds_hashes, principal_in, principal_name, read_records, write_records
-from awsauth.core.document.model import KEYS
+from awsauth.core.document.model import KIND
 from awsauth.core.edit.merge import described, merge_with_report
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.access import NODE_MAPPING
@@ -76,7 +76,6 @@ class SyncProposal:
         snapshot.check_records()
         recorded, unreadable = read_records(snapshot.annotations)
         live = acts.live_entries(snapshot.document)
-        self._check_releases(recorded)
         kept = self._kept_records(snapshot, recorded, live)
         past = {**kept.newest, **kept.lost}
         back = {owner: past[owner] for owner in self.desired if owner in past} if self.restores_ownership else {}
@@ -95,19 +94,11 @@ class SyncProposal:
             unknown=unknown,
             uid=snapshot.uid,
         )
-        if self.approved is not None and report != self.approved:
-            raise _other_acts(self.approved, report)
-        if not self.is_plan:
-            report.raise_for_conflicts()
         after = acts.records_after(report, records)
         named = [owner for owner in (*self.desired, *unknown) if owner in lost or owner in unknown]
         gone = {owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost) for owner in named}
         begun = [one for owner, one in gone.items() if owner in self.desired and after.get(owner)]
-        if refused := tuple(self._refusals(report, records, () if self.choices.adopt else begun)):
-            reasons = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in refused)
-            hint = "\n".join(dict.fromkeys(one.hint for one in refused))
-            raise GuardError(f"The sync is refused.\n{reasons}", hint=hint, findings=refused)
-        self.approved = report
+        self.settle(report, records, () if self.choices.adopt else begun)
         merged = merge_with_report(snapshot.document, acts.changes_of(report))
         owners = None if after == recorded else write_records(after, snapshot.annotations)
         findings = [*gone.values(), *_hashed(owners, snapshot), *_duplicates(report)]
@@ -117,13 +108,30 @@ class SyncProposal:
         merged = merged._replace(findings=(*findings, *merged.findings))
         return PendingChange(snapshot, merged, sync=report, owners=owners, is_held=kept.is_held)
 
+    def settle(self, report: SyncReport, records: Mapping[str, Record], begun: Sequence[Finding] = ()) -> None:
+        """Check the acts; another proposal has to have the same.
+
+        Raises:
+            AwsAuthError: as for `propose`.
+        """
+        self._check_releases(records)
+        if self.approved is not None and report != self.approved:
+            raise _other_acts(self.approved, report)
+        if not self.is_plan:
+            report.raise_for_conflicts()
+        if refused := tuple(self._refusals(report, records, begun)):
+            reasons = "\n".join(f"- {one.code}: {one.message} {one.impact}".rstrip() for one in refused)
+            hint = "\n".join(dict.fromkeys(one.hint for one in refused))
+            raise GuardError(f"The sync is refused.\n{reasons}", hint=hint, findings=refused)
+        self.approved = report
+
     def _check_releases(self, records: Mapping[str, Record]) -> None:
         """Refuse to release a principal that no record holds.
 
         It may be a slip, and another entry would be removed.
         """
-        known = {principal_in(name) for owner in self.desired for name in records.get(owner, ())}
-        unknown = {principal_in(name) for name in self.choices.release} - known
+        known = {principal_of(principal_in(name)) for owner in self.desired for name in records.get(owner, ())}
+        unknown = {principal_of(principal_in(name)) for name in self.choices.release} - known
         if unknown and not self.restores_ownership:
             named = listed([quoted(one, 200) for one in sorted(unknown)], 5)
             message = f"release names principals that no record of these owners holds: {named}."
@@ -196,7 +204,8 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
         take_from=tuple(take_from),
         on_drift=on_drift,
         force_prune=prune == "force",
-        release=frozenset(principal_name(key, canonical(principal)) for key in KEYS for principal in release),
+        # Mappings have no path, and access entries have one.
+        release=frozenset(principal_name(key, one) for key in KIND for arn in release for one in (arn, canonical(arn))),
     )
 
 

@@ -68,7 +68,7 @@ def test_an_entry_that_left_git_leaves_the_map(file: str, access: Path) -> None:
 @pytest.mark.parametrize(
     ("username", "hint"),
     [
-        ("hand", "Only --adopt replaces another username"),
+        ("hand", "Only --adopt takes such an entry over"),
         ("ci", "pass --adopt; to only add its groups, pass --if-mapped extend"),
     ],
 )

@@ -19,7 +19,7 @@ from awsauth.cli.inspect_commands import CheckedFinding
 from awsauth.cli.invocation import VERSION
 from awsauth.core import plan
 from awsauth.core.desired.acts import SyncReport
-from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole, WantedUser
+from awsauth.core.desired.fragment import Fragment, WantedEntry, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
 from awsauth.core.entries.undo import EntryRevision
@@ -174,7 +174,7 @@ def _policy() -> dict[str, Any]:
 
 def _fragment() -> dict[str, Any]:
     schema = Fragment.model_json_schema()
-    kinds = {kind.__name__: kind for kind in (WantedRole, WantedSsoRole, WantedUser)}
+    kinds = {kind.__name__: kind for kind in (WantedEntry, WantedRole, WantedSsoRole, WantedUser)}
     described = {name: {**one, **_texts_of(one, kinds[name])} for name, one in schema["$defs"].items()}
     return {"$schema": _DIALECT, **schema, **_texts_of(schema, Fragment), "$defs": described}
 

@@ -6,13 +6,14 @@ A sync compares the wanted, the live and the last applied entry. The acts change
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.boundary import public
 from awsauth.core.desired.records import Applied, Record, applied, is_as_applied, principal_in, principal_name
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
+from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
 from awsauth.core.edit.rewrite import check_editable
@@ -157,7 +158,7 @@ class SyncAct(JsonValue):
             owner alone; ``kept`` (another writer changed or removed it), ``unowned`` (there already, and no owner
             applied it) and ``conflict`` change nothing.
         owner: The owner.
-        key: The data key.
+        key: The list of the fragment. In an access entry, each policy stands as a group.
         principal: The ARN or account.
         before: The entry that counts at present; None for none.
         after: The entry that the owner wants; None for none.
@@ -167,7 +168,7 @@ class SyncAct(JsonValue):
 
     act: ActKind
     owner: str
-    key: Key
+    key: ListKey
     principal: str
     before: MappingEntry | None
     after: MappingEntry | None
@@ -190,7 +191,7 @@ class SyncReport(JsonValue):
         owners: The owners whose entries are wanted.
         acts: What becomes of principals, without those that stay as they are.
         lost: Owners whose record the object lost, or has in a form that cannot be read.
-        uid: The uid of the ConfigMap; empty for a file.
+        uid: The uid of the ConfigMap; empty for a file. For access entries, the ARN of the cluster.
     """
 
     owners: tuple[str, ...]
@@ -231,14 +232,17 @@ class SyncReport(JsonValue):
         drifted = [act for act in found if act.after and not act.other and act.case.recorded]
         unwanted = [act.principal for act in found if not act.after]
         others = sorted({act.other for act in found if act.other})
-        may_extend = all(act.before and act.after and act.before.username == act.after.username for act in unowned)
+        may_extend = all(
+            act.key in KEYS and act.before and act.after and act.before.username == act.after.username
+            for act in unowned
+        )
         unproven = any(_UNPROVEN in act.reason for act in found)
         hints: dict[str, object] = {
             "Edit aws-auth so that one data key maps such a principal, and not two.": len(found) < len(conflicts),
             "To use the record in the last revision, pass restore_ownership=True.": self.lost or unproven,
             'To take such an entry over, pass adopt=True; to only add its groups, pass if_mapped="extend".': unowned
             and may_extend,
-            "Only adopt=True replaces another username: it takes the entry over.": not may_extend,
+            "Only adopt=True takes such an entry over, and replaces its username.": not may_extend,
             f"To take entries over from another owner, pass take_from={others!r}.": others,
             'To put the entry back, pass on_drift="restore"; to leave it so, pass on_drift="keep".': drifted,
             'To remove an entry that is not wanted any more, pass prune="force"; to keep and forget it, pass '
@@ -306,7 +310,10 @@ def acts_of(
     """
     acts = []
     takes = choices.adopt or choices.extend
-    holders = _holders({**(lost if takes else {}), **records})
+    holders: defaultdict[str, list[str]] = defaultdict(list)
+    for owner, record in {**(lost if takes else {}), **records}.items():
+        for name in record:
+            holders[name].append(owner)
     claims = {principal_in(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
         mine = records.get(owner, {})
@@ -338,15 +345,6 @@ def acts_of(
                 before = case.live[-1] if case.live else None
                 acts.append(SyncAct(kind, owner, key, mapped, before, case.wanted, case.other, reason, case))
     return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}), uid)
-
-
-def _holders(records: Mapping[str, Record]) -> dict[str, list[str]]:
-    """Return the owners that recorded each principal."""
-    holders: dict[str, list[str]] = {}
-    for owner, record in records.items():
-        for name in record:
-            holders.setdefault(name, []).append(owner)
-    return holders
 
 
 def _reason(kind: ActKind, case: Case, changed_by: str) -> str:
@@ -385,7 +383,7 @@ def changes_of(report: SyncReport) -> list[c.Change]:
     return ensured + [_change("Remove", act.key, act.before) for act in report.of("prune") if act.before]
 
 
-def _change(verb: str, key: Key, mapped: MappingEntry, **how: str) -> Any:
+def _change(verb: str, key: ListKey, mapped: MappingEntry, **how: str) -> Any:
     noun = KIND[key]
     made: Any = c.KINDS[verb + noun.title()]
     if noun == "account":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.access.matching import account_of, can_match
+from awsauth.core.access.matching import can_match
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
-from awsauth.core.arn import is_user, partition_of
+from awsauth.core.arn import is_user
 from awsauth.core.desired.acts import live_entries
 from awsauth.core.desired.fragment import Fragment, combined, fragment_item, place_of, placed
 from awsauth.core.document.model import KEYS, KIND, Key
+from awsauth.core.entries.merge import default_username
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.core.yaml_input import Path, YamlInputError, parse_input
@@ -154,7 +155,7 @@ def _entry(item: Any) -> tuple[Key, Any]:
     if kind in _NODES:
         username, groups = PRESETS[_NODES[kind]]
     elif username is None and item.keys() & {"principalARN", "principal_arn"}:
-        username = _default_username(arn)
+        username = default_username(arn)
     wanted = {"username": username} if username is not None else {}
     entry = {"userarn" if is_user(arn) else "rolearn": arn, **wanted, "groups": groups or []}
     return "mapUsers" if is_user(arn) else "mapRoles", entry
@@ -166,14 +167,6 @@ def _taken(fields: dict[str, Any], names: tuple[str, ...]) -> Any:
         message = f"A principal has {' and '.join(map(quoted, given))}, which mean the same."
         raise FragmentError(message, hint="Leave one of them out.")
     return fields.pop(given[0]) if given else None
-
-
-def _default_username(arn: str) -> str:
-    """Return the username that EKS gives an access entry without one."""
-    if is_user(arn) or arn.count(":") < 5:
-        return arn
-    name = arn.rpartition("/")[2]
-    return f"arn:{partition_of(arn)}:sts::{account_of(arn)}:assumed-role/{name}/{{{{SessionName}}}}"
 
 
 def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> tuple[Fragment, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
@@ -11,10 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
+from awsauth.core.desired.entry_sync import as_mapped
 from awsauth.core.desired.manifest import document_of, manifest_in
 from awsauth.core.desired.records import OWNER, principal_name
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import ARN_FIELD, KEYS, Key, MappingEntry
+from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
+from awsauth.core.edit.changes import EnsureEntry, EntryType
+from awsauth.core.entries.merge import new_entry
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.serialization import model_problem, unique_fields
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
@@ -37,7 +41,7 @@ _LARGEST_JSON: Final = 4 * 2**20
 _SHOWN: Final = 10
 
 _SPLIT: Final = "Split it: several files may have one owner."
-_HINT: Final = "Use only the fields `owner`, `mapRoles`, `mapUsers` and `mapAccounts`, as in aws-auth."
+_HINT: Final = "Use only the fields `owner`, `reason`, `mapRoles`, `mapUsers`, `mapAccounts` and `accessEntries`."
 
 
 def _list(value: Any) -> Any:
@@ -70,6 +74,7 @@ def _one_line(kind: str) -> AfterValidator:
 
 _Account = Annotated[str, AfterValidator(arns.account_id)]
 _Username = Annotated[str, _one_line("username")]
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
 _Groups = Annotated[tuple[Annotated[str, _one_line("group")], ...], BeforeValidator(_list)]
 
 
@@ -133,10 +138,38 @@ class WantedUser(_Part):
     groups: _Groups = ()
 
 
+class WantedEntry(_Part):
+    """An access entry that is to be there (see `awsauth.EnsureEntry`).
+
+    Attributes:
+        principal_arn: The ARN in IAM, with its path.
+        type: The type, which cannot be changed later.
+        username: The Kubernetes username; by default the one that EKS makes.
+        groups: The Kubernetes groups.
+        policies: The access policies, each ``NAME`` or ``NAME=NAMESPACE,…``.
+    """
+
+    principal_arn: str
+    type: EntryType = "STANDARD"
+    username: str | None = None
+    groups: _Texts = ()
+    policies: _Texts = ()
+
+    def model_post_init(self, _: Any) -> None:
+        """Check the fields together."""
+        _ = self.change
+
+    @property
+    def change(self) -> EnsureEntry:
+        """The change that makes the entry, or sets all its fields."""
+        made = EnsureEntry(**self.__dict__, if_exists="replace")
+        return dataclasses.replace(made, username=new_entry(made).username or None)
+
+
 class Wanted(NamedTuple):
     """An entry that an owner wants, and the fragment that has it."""
 
-    key: Key
+    key: ListKey
     mapped: MappingEntry
     fragment: Fragment
     position: int
@@ -157,6 +190,7 @@ class Fragment(_Part):
         roles: In a file, ``mapRoles``.
         users: In a file, ``mapUsers``.
         accounts: In a file, ``mapAccounts``.
+        entries: In a file, ``accessEntries``.
 
     Raises:
         FragmentError: a field is unknown, or holds a value that it may not hold.
@@ -167,6 +201,7 @@ class Fragment(_Part):
     roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
     users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")
     accounts: Annotated[tuple[_Account, ...], BeforeValidator(_list)] = Field(default=(), alias="mapAccounts")
+    entries: Annotated[tuple[WantedEntry, ...], BeforeValidator(_list)] = Field(default=(), alias="accessEntries")
     _name: str = PrivateAttr(default="")
     _places: Any = PrivateAttr(default_factory=dict)
 
@@ -250,7 +285,12 @@ class Fragment(_Part):
         for index, account in enumerate(self.accounts):
             yield Wanted("mapAccounts", MappingEntry(account), self, index)
 
-    def place_of(self, key: Key, index: int) -> str:
+    def wanted_entries(self) -> Iterator[Wanted]:
+        """Yield the access entries."""
+        for index, entry in enumerate(self.entries):
+            yield Wanted("accessEntries", as_mapped(new_entry(entry.change)), self, index)
+
+    def place_of(self, key: ListKey, index: int) -> str:
         """Return the file, line and column of an entry."""
         place = self._places.get((key, index), f"{key}[{index}]")
         return ", ".join(filter(None, [visible(self._name), place]))
@@ -268,9 +308,11 @@ def given_name(role: AnyRole) -> str:
 
 
 def combined(
-    fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name
+    fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name, *, of_eks: bool = False
 ) -> dict[str, dict[str, Wanted]]:
     """Return the entries that owners want, by owner and `principal_name`.
+
+    With `of_eks`, these are access entries.
 
     Raises:
         FragmentError: a principal is listed twice, by one owner or by two.
@@ -279,7 +321,7 @@ def combined(
     claims: dict[str, tuple[str, Wanted]] = {}
     for fragment in fragments:
         mine = found.setdefault(fragment.owner, {})
-        for wanted in fragment.wanted(role_arn):
+        for wanted in fragment.wanted_entries() if of_eks else fragment.wanted(role_arn):
             name = principal_name(wanted.key, wanted.mapped.principal)
             if name in claims:
                 raise _listed_twice(fragment.owner, wanted, *claims[name])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
-from awsauth.core.document.model import KIND, Key, MappingEntry
+from awsauth.core.document.model import KIND, ListKey, MappingEntry
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
@@ -36,7 +36,7 @@ Record = dict[str, Applied]
 """What an owner applied last, by principal."""
 
 
-def principal_name(key: Key, principal: str) -> str:
+def principal_name(key: ListKey, principal: str) -> str:
     """Return a principal's name in records: its kind, a slash, and its ARN.
 
     The ARN or account is in lower case.
@@ -60,7 +60,7 @@ def applied(mapped: MappingEntry) -> Applied:
 def is_as_applied(mapped: MappingEntry, last: Applied) -> bool:
     """Whether a principal is mapped as an owner applied it last."""
     now = applied(mapped)
-    return last == (_hashed(now) if "h" in last else now)
+    return last == (hashed(now) if "h" in last else now)
 
 
 def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tuple[str, ...]]:
@@ -120,8 +120,8 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
     room = LONGEST - _size(others) + _size(kept)
     made = kept | _written(records)
     if _size(made) > min(LONGEST_READABLE, room):
-        hashed = {owner: {name: _hashed(last) for name, last in record.items()} for owner, record in records.items()}
-        made = kept | _written(hashed)
+        short = {owner: {name: hashed(last) for name, last in record.items()} for owner, record in records.items()}
+        made = kept | _written(short)
     if _size(made) > room:
         size = f"{_size(made):,} bytes"
         message = f"The records of the owners have {size}, and the annotations of a ConfigMap have room for {room:,}."
@@ -142,7 +142,8 @@ def holds_hashes(text: str) -> bool:
     return '":{"h":"' in text
 
 
-def _hashed(last: Applied) -> Applied:
+def hashed(last: Applied) -> Applied:
+    """Return the record of a principal as a hash."""
     return last if "h" in last else {"h": sha256_of(last)[:16]}
 
 

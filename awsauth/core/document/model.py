@@ -9,7 +9,7 @@ import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, get_args
 
 from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
@@ -31,8 +31,12 @@ KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
 
 
+ListKey = Literal[Key, "accessEntries"]
+"""A list of a fragment."""
+
+
 # The noun for an entry.
-KIND: Final[dict[Key, str]] = {"mapRoles": "role", "mapUsers": "user", "mapAccounts": "account"}
+KIND: Final = dict[ListKey, str](zip(get_args(ListKey), ("role", "user", "account", "entry"), strict=True))
 
 
 # The field of an entry that names its principal.

@@ -100,7 +100,7 @@ class _Merge:
             hint = "Make two changes: first delete the entry, then make it."
             raise MappingConflictError(f"One change cannot delete the {_entry_of(arn)} and make it again.", hint=hint)
         self._paths[principal_of(arn)].append(arn)
-        return _new(change)
+        return new_entry(change)
 
     def _check_paths(self, change: c.EntryChange) -> None:
         """Refuse the ARN of a principal whose entry has the ARN with another path or case."""
@@ -112,15 +112,16 @@ class _Merge:
             raise MappingConflictError(f"{quoted(other, 200)} has an access entry, and {differs}.", hint=hint)
 
 
-def _new(change: c.EnsureEntry) -> AccessEntry:
+def new_entry(change: c.EnsureEntry) -> AccessEntry:
     """Return the entry of a change as EKS makes it."""
     arn = change.principal_arn
-    username = change.username or (_default_username(arn) if change.type == "STANDARD" else "")
+    username = change.username or (default_username(arn) if change.type == "STANDARD" else "")
     policies = tuple(_policy(arn, text) for text in change.policies or ())
     return AccessEntry(arn, change.type, username, tuple(change.groups or ()), policies)
 
 
-def _default_username(arn: str) -> str:
+def default_username(arn: str) -> str:
+    """Return the username that EKS gives an access entry without one."""
     if is_user(arn):
         return arn
     prefix, _, role = canonical(arn).partition(":role/")
@@ -135,7 +136,7 @@ def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
             f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}.",
             hint=f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`.",
         )
-    made = _new(change)
+    made = replace(new_entry(change), tags=present.tags)
     if change.if_exists == "replace":
         fields = [name for name in ("username", "groups", "policies") if getattr(change, name) is not None]
         return replace(present, **{name: getattr(made, name) for name in fields})

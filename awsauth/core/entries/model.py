@@ -37,6 +37,9 @@ TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 # The tag of an access entry that names its owner.
 OWNER: Final = "awsauth/owner"
 
+# The tag with a hash of what the owner applied last.
+APPLIED: Final = "awsauth/applied"
+
 
 @dataclass(frozen=True, slots=True)
 @public
@@ -68,13 +71,13 @@ class AccessPolicy(JsonValue):
 
     def __str__(self) -> str:
         name = visible(self.name)
-        return f"{name} in {', '.join(map(visible, self.namespaces))}" if self.namespaces else name
+        return f"{name} in {', '.join(map(visible, sorted(self.namespaces)))}" if self.namespaces else name
 
 
 @dataclass(frozen=True, slots=True)
 @public
 class AccessEntry(JsonValue):
-    """An access entry. Two are equal if they give the same principal the same access.
+    """An access entry. Equal ones give the same access, and have one owner.
 
     The order of groups and policies does not matter. Usernames and groups of nodes are not compared: EKS sets them.
 
@@ -112,7 +115,7 @@ class AccessEntry(JsonValue):
     @property
     def _compared(self) -> tuple[object, ...]:
         named = () if self.lets_nodes_in else (self.username, frozenset(self.groups))
-        return self.principal_arn, self.type, named, frozenset(self.policies)
+        return self.principal_arn, self.type, named, frozenset(self.policies), *self.owned.values()
 
     @property
     def principal(self) -> str:
@@ -148,6 +151,11 @@ class AccessEntry(JsonValue):
     def has_temporary_policy(self) -> bool:
         """Whether a recovery has to remove the cluster-admin policy from the entry."""
         return TEMPORARY_POLICY in self.tags
+
+    @property
+    def owned(self) -> dict[str, str]:
+        """The tags of its owner; empty texts for none."""
+        return {name: self.tags.get(name, "") for name in (OWNER, APPLIED)}
 
     @property
     def owner(self) -> str:

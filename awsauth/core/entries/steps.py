@@ -11,7 +11,7 @@ from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, wit
 if TYPE_CHECKING:
     from awsauth.core.entries.merge import EntryDiff
 
-Action = Literal["create", "associate", "update", "disassociate", "delete"]
+Action = Literal["create", "associate", "update", "disassociate", "tag", "delete"]
 
 
 class Step(NamedTuple):
@@ -60,6 +60,8 @@ def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
             if policy not in wanted.policies:
                 now = with_policy(now, policy.policy_arn, None)
                 found.append(Step("disassociate", now, policy))
+    if now.owned != after.owned:
+        found.append(Step("tag", replace(now, tags=after.tags)))
     return found
 
 

@@ -237,7 +237,7 @@ class EksFake:
         """Return the names of all operations called."""
         return [operation for operation, _ in self.requests]
 
-    def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, method: str, path: str, query: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to one request.
 
         Raises:
@@ -399,7 +399,8 @@ class EksFake:
         return {}
 
     def _UntagResource(self, parameters: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        self._tagged(parameters).tags.pop(parameters["tagKeys"], None)
+        for name in parameters["tagKeys"]:
+            self._tagged(parameters).tags.pop(name, None)
         return {}
 
     def _tagged(self, parameters: dict[str, Any]) -> Entry:
@@ -505,7 +506,8 @@ def _handler(fake: EksFake) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            given = parse_qs(parts.query)
+            query: dict[str, Any] = {name: given[name] if name == "tagKeys" else given[name][-1] for name in given}
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             # Another service's form is no JSON: it gets an answer, too.
             body = json.loads(content) if content.startswith(b"{") else {}
