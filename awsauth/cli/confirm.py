@@ -240,6 +240,7 @@ class Confirmation:
             return "allowed" if is_allowed and not self._how.out and finding not in refused else finding.severity.value
 
         listed = screen.findings([one for one in proposed.findings if one not in without], severity=severity)
+        self._invocation.of_entries |= bool(proposed.diff.entries)
         unchanged = proposed.without_diff(f"No change to {self._invocation.named_target}.")
         diff = screen.diff(proposed.diff) if proposed.diff else unchanged
         shown = "\n".join(filter(None, [diff, proposed.more, listed]))
@@ -270,10 +271,7 @@ class Confirmation:
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             if applied and result:
-                of = " of the access entries" if result.diff.entries else ""
-                number = (
-                    f"; it is revision {result.revision}{of}" if result.revision and not invocation.is_filter else ""
-                )
+                number = f"; it is revision {result.revision}" if result.revision and not invocation.is_filter else ""
                 last = f"Changed {invocation.named_target}{number}."
             parts = [invocation.screen.findings(new), invocation.screen.wrapped(last)]
             invocation.screen.print("\n".join(filter(None, parts)))

@@ -229,6 +229,7 @@ class Invocation:
         if_interrupted: The sentence for an interrupt at this moment: whether anything was changed.
         may_change: Whether the command may change something: its errors say whether anything was changed.
         is_changed: Whether it has changed something already.
+        of_entries: Whether it is about access entries, and not about ``aws-auth``.
     """
 
     command: str
@@ -243,12 +244,14 @@ class Invocation:
     if_interrupted: str = field(default="Nothing was changed.", init=False)
     may_change: bool = field(default=False, init=False)
     is_changed: bool = field(default=False, init=False)
+    of_entries: bool = field(default=False, init=False)
     _manifest: ManifestText | None = field(default=None, init=False)
     _part: str = field(default="", init=False)
     _parts: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.where = describe_target(self.target)
+        self.of_entries = self.command.startswith("entry ")
 
     @property
     def is_filter(self) -> bool:
@@ -264,7 +267,8 @@ class Invocation:
     def named_target(self) -> str:
         """The object and the user, such as ``aws-auth of context kind-dev, as jane``."""
         whom = f", as {visible(self.acting_as)}" if self.acting_as else ""
-        return f"aws-auth {'in' if 'file' in self.target else 'of'} {self.where}{whom}"
+        of = "the access entries" if self.of_entries else "aws-auth"
+        return f"{of} {'in' if 'file' in self.target else 'of'} {self.where}{whom}"
 
     @property
     def policy(self) -> Policy | None:
