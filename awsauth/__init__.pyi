@@ -21,11 +21,7 @@ from awsauth.api import (
 )
 from awsauth.apply import Result as Result
 from awsauth.aws.identity import ClusterIdentity as ClusterIdentity, Identity as Identity
-from awsauth.aws.instance_role import (
-    RoleSetup as RoleSetup,
-    attach_instance_role as attach_instance_role,
-    ensure_instance_role as ensure_instance_role,
-)
+from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
 from awsauth.client import AwsAuthClient as AwsAuthClient
 from awsauth.core.access.caller import AccessChange as AccessChange, Caller as Caller, UserInfo as UserInfo
 from awsauth.core.desired.acts import SyncAct as SyncAct, SyncReport as SyncReport

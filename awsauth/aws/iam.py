@@ -149,22 +149,6 @@ def get_instance_profile(session: AwsSession, name: str) -> tuple[Role, ...] | N
     return None
 
 
-def profiles_of_role(session: AwsSession, role: str) -> dict[str, str]:
-    """Return the instance profiles that hold a role: the role's ARN by their names.
-
-    The result is also empty if the role does not exist.
-
-    Raises:
-        AwsPermissionError: the permission iam:ListInstanceProfilesForRole is missing.
-        CredentialsError, AwsServiceError: IAM does not answer.
-    """
-    doing = f"The instance profiles of the role {quoted(role)} cannot be listed"
-    with session.calling("iam", doing, unless=MISSING) as iam:
-        profiles = pages_of(iam, "list_instance_profiles_for_role", RoleName=role)
-        return {profile["InstanceProfileName"]: profile["Roles"][0]["Arn"] for profile in profiles}
-    return {}
-
-
 def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     """Check that this is the name of a role, without path.
 

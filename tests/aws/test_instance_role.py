@@ -1,4 +1,4 @@
-"""The role of an EC2 instance: made once, found as it is, given to the instance; nothing else is touched."""
+"""The role of an EC2 instance: made once, found as it is; nothing else is touched."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError
 
 from awsauth import backoff
-from awsauth.aws.instance_role import attach_instance_role, ensure_instance_role
+from awsauth.aws.instance_role import ensure_instance_role
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.errors import (
     AwsPermissionError,
@@ -22,7 +22,7 @@ from awsauth.errors import (
     RoleError,
     UsageError,
 )
-from tests.support.aws.aws_account import PROFILE, ROLE, AwsAccount, aws_account
+from tests.support.aws.aws_account import ROLE, AwsAccount, aws_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,10 +57,6 @@ def ensure(account: AwsAccount, name: str = NAME, **options: Any) -> RoleSetup:
     return ensure_instance_role(name, session=account.session, **options)
 
 
-def attach(account: AwsAccount, instance: str, name: str = NAME, **options: Any) -> RoleSetup:
-    return attach_instance_role(instance, name, session=account.session, **options)
-
-
 def changing(account: AwsAccount) -> list[str]:
     """Return what was sent that changes something."""
     return [name for name in account.sent if not name.startswith(("Get", "List", "Describe"))]
@@ -81,7 +77,9 @@ def test_a_role_is_made_that_an_instance_can_wear(account: AwsAccount) -> None:
     assert changing(account) == CREATES
     assert trust_in_ec2(account.trust(NAME), "aws").verdict == "yes"
     assert held(account) == [NAME]
-    assert attach(account, account.instance()).changed
+    instance = account.instance()
+    account.ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": NAME}, InstanceId=instance)
+    assert account.profile_of(instance) == NAME
 
 
 def test_a_second_run_changes_nothing(account: AwsAccount) -> None:
@@ -326,25 +324,6 @@ def test_a_trust_policy_that_was_not_answered_may_be_extended_and_one_that_was_n
     assert account.trust(NAME)["Statement"] == [LAMBDA]
 
 
-def test_a_role_that_is_not_given_for_certain_may_be(account: AwsAccount) -> None:
-    account.role(NAME)
-    account.instance_profile(NAME, NAME)
-    instance = account.instance()
-
-    def cut() -> None:
-        account.ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": NAME}, InstanceId=instance)
-        raise ReadTimeoutError(endpoint_url="https://ec2.eu-west-1.amazonaws.com/")
-
-    account.before("ec2", "AssociateIamInstanceProfile", cut)
-    with pytest.raises(
-        OutcomeUnknownError, match=r"https://ec2\.eu-west-1\.amazonaws\.com did not answer in time"
-    ) as error:
-        attach(account, instance)
-    assert error.value.changed is not False
-    assert account.profile_of(instance) == NAME
-    assert attach(account, instance).steps == ()
-
-
 def test_without_credentials_nothing_is_tried(account: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -359,8 +338,6 @@ def test_without_credentials_nothing_is_tried(account: AwsAccount, monkeypatch: 
 def test_what_is_no_name_is_refused_before_anything_is_asked(account: AwsAccount, name: Any) -> None:
     with pytest.raises(UsageError, match="is not the name of a role"):
         ensure(account, name)
-    with pytest.raises(UsageError, match="is not the name of a role"):
-        attach(account, "i-0123456789abcdef0", name)
     assert account.sent == []
 
 
@@ -368,138 +345,3 @@ def test_what_is_no_name_is_refused_before_anything_is_asked(account: AwsAccount
 def test_what_is_no_path_is_refused(account: AwsAccount, path: Any) -> None:
     with pytest.raises(UsageError, match="is not a path"):
         ensure(account, path=path)
-
-
-# Giving it to an instance.
-
-
-def test_an_instance_gets_the_role(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance()
-    planned = attach(account, instance, dry_run=True)
-    assert account.profile_of(instance) == ""
-    done = attach(account, instance)
-    assert planned.steps == done.steps == (f"give the instance profile {NAME} to the instance {instance}",)
-    assert account.profile_of(instance) == NAME
-    assert (done.role_arn, done.instance_profile, done.instance_id) == (f"{ROLE}/{NAME}", NAME, instance)
-
-
-def test_an_instance_that_has_it_is_left_alone(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance(NAME)
-    account.sent.clear()
-    assert not attach(account, instance).changed
-    assert changing(account) == []
-
-
-def test_an_instance_that_has_the_role_by_another_instance_profile_is_left_alone(account: AwsAccount) -> None:
-    account.role(NAME)
-    account.instance_profile("made-by-cloudformation", NAME)
-    account.instance_profile(NAME, NAME)
-    done = attach(account, account.instance("made-by-cloudformation"))
-    assert not done.changed
-    assert done.instance_profile == "made-by-cloudformation"
-
-
-def test_the_only_instance_profile_of_a_role_is_found_by_the_role(account: AwsAccount) -> None:
-    account.role(NAME)
-    account.instance_profile("made-by-cloudformation", NAME)
-    instance = account.instance()
-    attach(account, instance)
-    assert account.profile_of(instance) == "made-by-cloudformation"
-
-
-def test_of_several_instance_profiles_none_is_guessed(account: AwsAccount) -> None:
-    account.role(NAME)
-    for name in ("one", "two"):
-        account.instance_profile(name, NAME)
-    with pytest.raises(RoleError, match="in several instance profiles: `one`, `two`"):
-        attach(account, account.instance())
-
-
-def test_another_role_is_taken_away_only_where_that_is_said(account: AwsAccount) -> None:
-    ensure(account, "old")
-    ensure(account)
-    instance = account.instance("old")
-    with pytest.raises(RoleError, match="instance-profile/old` already") as error:
-        attach(account, instance)
-    assert "replace=True" in error.value.hint
-    assert account.profile_of(instance) == "old"
-    planned = attach(account, instance, replace=True, dry_run=True)
-    assert account.profile_of(instance) == "old"
-    assert "instead of" in planned.steps[0]
-    assert attach(account, instance, replace=True).changed
-    assert account.profile_of(instance) == NAME
-
-
-def test_an_instance_profile_that_is_just_taken_away_is_none(account: AwsAccount) -> None:
-    ensure(account)
-    leaving = {"State": "disassociating", "AssociationId": "a", "IamInstanceProfile": {"Arn": f"{PROFILE}/old"}}
-    answer = {"IamInstanceProfileAssociations": [leaving]}
-    account.answer("ec2", "DescribeIamInstanceProfileAssociations", answer, times=1)
-    instance = account.instance()
-    assert attach(account, instance).steps == (f"give the instance profile {NAME} to the instance {instance}",)
-
-
-def test_a_new_instance_profile_may_be_unknown_to_ec2_for_a_while(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance()
-    message = f"Value ({NAME}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
-    account.raise_for_violations("ec2", "AssociateIamInstanceProfile", "InvalidParameterValue", message, times=3)
-    assert attach(account, instance).changed
-    assert account.profile_of(instance) == NAME
-
-
-def test_whoever_gives_it_at_the_same_time_does_not_matter(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance()
-    rival = AwsAccount("eu-west-1")
-    account.before("ec2", "AssociateIamInstanceProfile", lambda: attach(rival, instance))
-    assert not attach(account, instance).changed
-    assert account.profile_of(instance) == NAME
-
-
-def test_whoever_gives_another_role_at_the_same_time_is_not_overridden(account: AwsAccount) -> None:
-    ensure(account, "other")
-    ensure(account)
-    instance = account.instance()
-    rival = AwsAccount("eu-west-1")
-    account.before("ec2", "AssociateIamInstanceProfile", lambda: attach(rival, instance, "other"))
-    with pytest.raises(RoleError, match="instance-profile/other` already"):
-        attach(account, instance)
-
-
-def test_what_is_not_there_is_said(account: AwsAccount) -> None:
-    ensure(account)
-    with pytest.raises(RoleError, match=r"no instance `i-0123456789abcdef0` in `eu-west-1`"):
-        attach(account, "i-0123456789abcdef0")
-    with pytest.raises(RoleError, match="no role `nosuchrole` in an instance profile") as error:
-        attach(account, account.instance(), "nosuchrole")
-    assert "ensure_instance_role" in error.value.hint
-    gone = account.instance()
-    account.ec2.terminate_instances(InstanceIds=[gone])
-    with pytest.raises(RoleError, match="is terminated"):
-        attach(account, gone)
-
-
-def test_without_the_right_to_list_the_usual_name_is_tried(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance()
-    account.deny("iam:ListInstanceProfilesForRole")
-    done = attach(account, instance)
-    assert account.profile_of(instance) == NAME
-    assert "does not allow iam:ListInstanceProfilesForRole" in str(done)
-
-
-def test_a_right_that_is_missing_to_attach_is_named(account: AwsAccount) -> None:
-    ensure(account)
-    instance = account.instance()
-    account.deny("ec2:AssociateIamInstanceProfile")
-    with pytest.raises(AwsPermissionError, match="ec2:AssociateIamInstanceProfile"):
-        attach(account, instance)
-
-
-@pytest.mark.parametrize("instance", ["", "i-123", "mytestrole", None, "i-0123456789ABCDEF0"])
-def test_what_is_no_instance_id_is_refused(account: AwsAccount, instance: Any) -> None:
-    with pytest.raises(UsageError, match="is not an instance id"):
-        attach(account, instance)

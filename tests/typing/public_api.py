@@ -222,7 +222,6 @@ def histories(log: awsauth.Log, result: awsauth.Result) -> None:
 
 def roles_and_recovery() -> None:
     assert_type(awsauth.ensure_instance_role("worker", path="/ci/", dry_run=True), awsauth.RoleSetup)
-    assert_type(awsauth.attach_instance_role("i-0123456789abcdef0", "worker"), awsauth.RoleSetup)
     recovery = awsauth.recover("prod", creator_role=ROLE, dry_run=True)
     assert_type(recovery, awsauth.Recovery)
     assert_type(recovery.plan, awsauth.RecoveryPlan)
