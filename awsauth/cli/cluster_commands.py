@@ -11,12 +11,13 @@ from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import complete_allow
 from awsauth.cli.confirm import guards_to_ask_about
 from awsauth.cli.errors import in_options
+from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
-from awsauth.cli.invocation import DONE, FOUND, Invocation
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
 
 if TYPE_CHECKING:
+    from awsauth.cli.invocation import Invocation
     from awsauth.recovery.plan import Recovery
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 import click
 
-from awsauth.cli import invocation as invocations
+from awsauth.cli import exit_codes, invocation as invocations
 from awsauth.cli.completion import complete_allow, complete_context
 from awsauth.cli.invocation import Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError, debug_messages_on
@@ -186,12 +186,12 @@ class AwsAuthCommand(_Sectioned):
             raise
         except (click.Abort, KeyboardInterrupt):
             ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
-            ctx.exit(invocations.INTERRUPTED)
+            ctx.exit(exit_codes.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
             from awsauth.cli.errors import show
 
             show(error, ctx.obj)
-            ctx.exit(invocations.code_of(error))
+            ctx.exit(exit_codes.code_of(error))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the call of the library."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
-from awsauth.cli.invocation import DONE, FOUND, Invocation, command
+from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.invocation import Invocation, command
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import UNTRUSTED

@@ -17,8 +17,9 @@ import awsauth
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.confirm import ChangeOptions, change
 from awsauth.cli.errors import in_options
+from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
-from awsauth.cli.invocation import DONE, FOUND, Invocation, command
+from awsauth.cli.invocation import Invocation, command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
 from awsauth.core.plan import Plan, digest
 from awsauth.core.text.display import listed, quoted

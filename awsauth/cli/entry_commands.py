@@ -10,7 +10,7 @@ import click
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import PRINCIPALS
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
-from awsauth.cli.invocation import DONE, Invocation
+from awsauth.cli.exit_codes import DONE
 from awsauth.cli.mapping_commands import GROUP, argument, change_command, choice, option
 from awsauth.core.diff import Diff
 from awsauth.core.edit import changes as c
@@ -18,6 +18,7 @@ from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
+    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 

@@ -10,13 +10,14 @@ import click
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
-from awsauth.cli.invocation import DONE, FOUND, Invocation
+from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
 
 if TYPE_CHECKING:
+    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.revisions.revision import Revision
 

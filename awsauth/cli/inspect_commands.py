@@ -12,7 +12,8 @@ import awsauth
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.cli.invocation import DONE, FOUND, NOT_FOUND, UNFIT, Invocation, command
+from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
+from awsauth.cli.invocation import Invocation, command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn

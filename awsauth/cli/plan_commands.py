@@ -10,8 +10,8 @@ import click
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, change, confirm_and_apply
+from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
-from awsauth.cli.invocation import DONE, FOUND, REFUSED, Invocation
 from awsauth.cli.output import findings_as_markdown
 from awsauth.client import AwsAuthClient
 from awsauth.core.findings import Finding, Severity
@@ -23,6 +23,7 @@ from awsauth.stores.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awsauth.cli.invocation import Invocation
     from awsauth.core.diff import Diff
     from awsauth.stores.store import Store
 

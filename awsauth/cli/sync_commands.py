@@ -13,9 +13,10 @@ import click
 
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
+from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
-from awsauth.cli.invocation import CONFLICT, DONE, FOUND, REFUSED, Invocation, command
+from awsauth.cli.invocation import Invocation, command
 from awsauth.core.desired.acts import OnDrift, SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.fragment import Fragment, decode_text

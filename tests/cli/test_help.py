@@ -15,7 +15,8 @@ from awsauth import errors
 from awsauth.cli.app import program
 from awsauth.cli.command import AwsAuthCommand
 from awsauth.cli.errors import CALLS, OPTIONS, in_options
-from awsauth.cli.invocation import CODES, MEANINGS, Invocation, code_of
+from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
+from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output
 from tests.support import paths
 from tests.support.command_line import NODE, commands, manifest_in, run
