@@ -61,82 +61,6 @@ class RoleSetup(JsonValue):
         return visible("\n".join(lines), keep="\n")
 
 
-class SetupStep(NamedTuple):
-    """One thing to do.
-
-    Attributes:
-        text: As in "create the role".
-        do: Does it, given the client of IAM.
-        raced_by: The codes with which AWS says that another user was faster.
-        early: The codes with which AWS says that it does not know a new object yet.
-    """
-
-    text: str
-    do: Callable[[Any], object]
-    raced_by: Collection[str] = ()
-    early: Collection[str] = ()
-
-
-def run_steps(
-    session: AwsSession, look: Callable[[], tuple[RoleSetup, list[SetupStep]]], *, subject: str, dry_run: bool
-) -> RoleSetup:
-    """Do the missing steps, or only list them.
-
-    Args:
-        session: The session that calls AWS.
-        look: Returns the present state with the missing steps. It is called until there are none: AWS may show a change
-            late, and other users may make changes, too.
-        subject: Names the set-up at the start of a sentence.
-        dry_run: Whether to do nothing.
-
-    Raises:
-        OutcomeUnknownError: AWS did not answer a step.
-        AwsAuthError: something failed otherwise. The error names the steps that were done before.
-    """
-    done: list[str] = []
-    waiting = Backoff()
-    try:
-        while True:
-            setup, steps = look()
-            if dry_run:
-                return replace(setup, steps=tuple(step.text for step in steps), dry_run=True)
-            if not steps:
-                return replace(setup, steps=tuple(done))
-            # AWS may not show yet what was done.
-            for step in [step for step in steps if step.text not in done]:
-                if not _does(session, step, subject):
-                    break  # another user was faster: the steps behind it may differ now
-                done.append(step.text)
-            if not waiting.wait():
-                break
-        if not all(step.text in done for step in steps):
-            raise RoleError(f"{subject} is not set up: another user keeps changing it.", hint="Run it again later.")
-    except AwsAuthError as error:
-        if done:
-            error.changed = True
-            error.message = f"{error.message}\nDone before that: {'; '.join(done)}."
-        raise
-    unseen = "AWS does not show all of it everywhere yet, which takes a minute at most"
-    return replace(setup, steps=tuple(done), notes=(*setup.notes, unseen))
-
-
-def _does(session: AwsSession, step: SetupStep, subject: str) -> bool:
-    """Do a step, and return False if another user was faster."""
-    waiting = Backoff()  # while one part of AWS may not know a new object of another
-    doing = f"{subject} is not set up: could not {step.text}"
-    while True:
-        try:
-            with session.calling("iam", doing, look=_LOOK, unless=step.raced_by) as iam:
-                step.do(iam)
-                return True
-        except AwsServiceError as error:
-            if error.code not in step.early:
-                raise
-            waiting.wait_or_raise(error)
-        else:
-            return False
-
-
 @public
 def ensure_instance_role(
     name: str,
@@ -174,7 +98,21 @@ def ensure_instance_role(
         raise UsageError(f"{quoted(str(path))} is not a path.", hint="Pass a path such as /team/.")
     aws = AwsSession(session=session, profile=profile, region=region)
     role = _InstanceRole(aws, name, path)
-    return run_steps(aws, role.look, subject=f"The instance role {quoted(name)}", dry_run=dry_run)
+    return replace(role.look()[0], dry_run=True) if dry_run else role.ensure()
+
+
+class _Step(NamedTuple):
+    """One thing to do.
+
+    Attributes:
+        text: As in "create the role".
+        do: Does it, given the client of IAM.
+        raced_by: The codes with which AWS says that another user was faster.
+    """
+
+    text: str
+    do: Callable[[Any], object]
+    raced_by: Collection[str] = ()
 
 
 class _InstanceRole:
@@ -182,9 +120,56 @@ class _InstanceRole:
         self._session = session
         self._name = name
         self._path = path
+        self._not_set_up = f"The instance role {quoted(name)} is not set up"
+        self._done: list[str] = []
 
-    def look(self) -> tuple[RoleSetup, list[SetupStep]]:
-        """Return the present state, and the steps that are missing."""
+    def ensure(self) -> RoleSetup:
+        """Do the missing steps.
+
+        Raises:
+            OutcomeUnknownError: AWS did not answer a step.
+            AwsAuthError: something failed otherwise. The error names the steps that were done before.
+        """
+        waiting = Backoff()
+        try:
+            # Until nothing is missing: AWS may show a step late, and other users may make changes, too.
+            while True:
+                setup, steps = self.look()
+                if not steps:
+                    return replace(setup, steps=tuple(self._done))
+                # If another user was faster, the steps behind that one may differ now.
+                is_complete = all(step.text in self._done or self._does(step) for step in steps)
+                if not waiting.wait():
+                    break
+            if not is_complete:
+                raise RoleError(f"{self._not_set_up}: another user keeps changing it.", hint="Run it again later.")
+        except AwsAuthError as error:
+            if self._done:
+                error.changed = True
+                error.message = f"{error.message}\nDone before that: {'; '.join(self._done)}."
+            raise
+        unseen = "AWS does not show all of it everywhere yet, which takes a minute at most"
+        return replace(setup, steps=tuple(self._done), notes=(*setup.notes, unseen))
+
+    def _does(self, step: _Step) -> bool:
+        """Do a step, and return False if another user was faster."""
+        waiting = Backoff()  # while one part of AWS may not know a new object of another
+        while True:
+            doing = f"{self._not_set_up}: could not {step.text}"
+            try:
+                with self._session.calling("iam", doing, look=_LOOK, unless=step.raced_by) as iam:
+                    step.do(iam)
+                    self._done.append(step.text)
+                    return True
+            except AwsServiceError as error:
+                if error.code not in MISSING:
+                    raise
+                waiting.wait_or_raise(error)
+            else:
+                return False
+
+    def look(self) -> tuple[RoleSetup, list[_Step]]:
+        """Return the set-up with the missing steps in words, and these steps."""
         notes: list[str] = []
         role = get_role(self._session, self._name)
         if not role:
@@ -197,18 +182,18 @@ class _InstanceRole:
             if self._path not in ("/", role.path):
                 notes.append(f"the role is under {role.path}, and a path cannot be changed")
         steps += self._profile_steps()
-        return RoleSetup(arn, self._name, notes=tuple(notes)), steps
+        return RoleSetup(arn, self._name, tuple(step.text for step in steps), tuple(notes)), steps
 
-    def _creating_role(self, partition: str) -> SetupStep:
+    def _creating_role(self, partition: str) -> _Step:
         policy = json.dumps(letting_ec2_in(None, partition))
         location = f" under {self._path}" if self._path != "/" else ""
-        return SetupStep(
+        return _Step(
             f"create the role {self._name}{location}, which EC2 may hand to its instances",
             lambda iam: iam.create_role(RoleName=self._name, Path=self._path, AssumeRolePolicyDocument=policy),
             raced_by=TAKEN,
         )
 
-    def _trusting(self, arn: str, policy: Any, notes: list[str]) -> list[SetupStep]:
+    def _trusting(self, arn: str, policy: Any, notes: list[str]) -> list[_Step]:
         partition = partition_of(arn)
         trust = trust_in_ec2(policy, partition)
         if trust.verdict == "denied":
@@ -228,9 +213,9 @@ class _InstanceRole:
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)
 
         text = f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances"
-        return [SetupStep(text, extend)]
+        return [_Step(text, extend)]
 
-    def _profile_steps(self) -> list[SetupStep]:
+    def _profile_steps(self) -> list[_Step]:
         name = self._name
         held = get_instance_profile(self._session, name)
         roles = [role.name for role in held or ()]
@@ -241,15 +226,14 @@ class _InstanceRole:
                 f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold only one.",
                 hint=f"Remove the other role (`{command}`) if no instance needs it, or choose another name.",
             )
-        create = SetupStep(
+        create = _Step(
             f"create the instance profile {name}",
             lambda iam: iam.create_instance_profile(InstanceProfileName=name, Path=self._path),
             raced_by=TAKEN,
         )
-        fill = SetupStep(
+        fill = _Step(
             f"put the role into the instance profile {name}",
             lambda iam: iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name),
             raced_by=_FULL,
-            early=MISSING,
         )
         return [*([create] if held is None else []), *([] if roles else [fill])]
