@@ -277,7 +277,8 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
     """
     # A wider entry is asked for; one that is gone lets the mapping count.
     wanted = {matching.principal_of(diff.principal_arn) for diff in case.context.entry_diffs if diff.after}
-    for principal, outcomes in case.old.by_principal.items():
+    for principal in {**case.old.by_principal, **case.new.by_principal}:
+        outcomes = case.old.by_principal.get(principal)
         if outcomes == case.new.by_principal.get(principal) or principal in wanted:
             continue
         old, new = case.old.of_principal(principal), case.new.of_principal(principal)
@@ -321,7 +322,7 @@ def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:
     from awsauth.core.access.caller import AccessChange, infos  # only for a finding
 
-    written = case.old.by_principal[principal][-1].principal
+    written = case.old.by_principal.get(principal, new)[-1].principal
     change = AccessChange(written, infos(written, old), infos(written, new))
     hint = f"Remove its {KIND[key]} mapping in {key} too, or change that mapping instead of removing it."
     if key == "mapAccounts":

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.access.matching import Access, casefold_arn, principal_of, reduces_access
-from awsauth.core.document.index import differing
+from awsauth.core.document.index import differing, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import visible
@@ -170,7 +170,9 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
         if readings[0] is readings[1]:
             continue
         for reading, positions in zip(readings, differing(*readings), strict=True):
-            found.update([casefold_arn(mapped.principal) for _, mapped in reading.mapped_at(positions)])
+            for _, mapped in reading.mapped_at(positions):
+                # With `İ` in it, a role's ARN takes the place of another one, which counts when it goes.
+                found |= {casefold_arn(mapped.principal), casefold_arn(kept_under(key, mapped.principal))}
     return found
 
 

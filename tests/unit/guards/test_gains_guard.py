@@ -153,6 +153,15 @@ def test_a_rollback_that_takes_a_mapping_out_is_looked_at(tmp_path: Path) -> Non
         assert client.rollback(allow=["gains"]).changed
 
 
+def test_a_role_in_whose_place_another_spelling_stands_is_looked_at() -> None:
+    """The authenticator stores both under one name, the last one, and finds only the other one."""
+    taken, other = f"{PREFIX}/si", f"{PREFIX}/s\u0130"
+    admin = role(taken, "admin", MASTERS)
+    for below in ({}, users({"userarn": taken, "username": "x"}).data):
+        before, after = (Document({**one.data, **below}) for one in (roles(admin, role(other, "x")), roles(admin)))
+        assert [one.principal for one in refusals(before, after) if one.code == "gains"] == [taken]
+
+
 @given(randoms)
 @examples(150)
 def test_entries_that_only_go_give_nobody_more(random: Random) -> None:
@@ -166,5 +175,7 @@ def test_entries_that_only_go_give_nobody_more(random: Random) -> None:
     )
     told = {casefold_arn(finding.principal) for finding in refusals(before, after) if finding.code == "gains"}
     old, new = Access.of(before), Access.of(after)
-    more = {arn for arn in old.by_principal if gains(old.of_principal(arn), new.of_principal(arn))}
+    more = {
+        arn for arn in {**old.by_principal, **new.by_principal} if gains(old.of_principal(arn), new.of_principal(arn))
+    }
     assert more == told
