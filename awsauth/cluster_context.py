@@ -181,7 +181,8 @@ class ClusterContext:
         if not exists:
             found += absent(mode)
         has_admin = any(one.code == CLUSTER_ADMIN for one in found) or any(one.is_administrator for one in entries)
-        refuted = {"no-administrator": has_admin, "no-node-mapping": any(one.lets_nodes_in for one in entries)}
+        has_nodes = mode == "API" or any(one.lets_nodes_in for one in entries)
+        refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
 
     def with_access_entries(self, explanation: Explanation) -> Explanation:

@@ -11,6 +11,7 @@ from awsauth.cli.exit_codes import DONE, FOUND, REFUSED, USAGE
 from tests.support.command_line import run
 from tests.support.entry_changes import DEV
 from tests.support.paths import PROJECT
+from tests.support.recovery_stage import OPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +57,19 @@ def test_every_command_of_the_tour(
     # The entry is made where there are entries.
     assert (entries.state() is None) == (mode == "CONFIG_MAP")
     assert len(told) == 11
+
+
+def test_the_mode_without_mappings_needs_no_config_map(entries: Entries) -> None:
+    entries.mode("API")
+    entries.stage.cluster.api.request("DELETE", "/api/v1/namespaces/kube-system/configmaps/aws-auth")
+    where = ["--cluster", entries.stage.cluster.name, "--region", entries.stage.cluster.aws.region]
+    assert OPS in run("get", *where).out
+    assert (
+        "AmazonEKSClusterAdminPolicy" in run("who-can", "system:masters", *where).out + run("explain", OPS, *where).out
+    )
+    assert run("entry", "add", DEV, "--access-policy", "AmazonEKSViewPolicy", "--yes", *where).code == DONE
+    assert f"+ entry {DEV}" in run("entry", "history", *where).out
+    assert run("entry", "rollback", "--yes", *where).code == DONE
+    assert entries.state() is None
+    assert run("check", *where).out == "Nothing found.\n"
+    assert "It is healthy." in run("health", *where).out
