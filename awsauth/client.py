@@ -315,8 +315,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         from awsauth.history.rollback import RollbackProposal
 
         store = self._store.for_restoration()
-        proposal = RollbackProposal(store, to, exact, self._writer, approved)
-        return self._run(proposal.propose, options, store)
+        return self._run(RollbackProposal(store, to, exact, self._writer, approved).propose, options, store)
 
     def snapshot(self, *, reason: str = "") -> Result:
         """Record the present state as a revision.

@@ -122,8 +122,7 @@ class ClusterContext:
         """
         kept = self._reviews[0] if self._reviews else self.caller()
         if kept and kept.arn and (given := Access.of(document, {principal_of(kept.arn)}).of_caller(kept.arn)):
-            fits = any(could_render(mapped.username, kept.username) for mapped in given)
-            return kept if fits else self.caller()
+            return kept if any(could_render(mapped.username, kept.username) for mapped in given) else self.caller()
         return kept
 
     def rivals(self, store: Store, snapshot: Snapshot, change: MergeResult, *, thorough: bool) -> tuple[Finding, ...]:
@@ -237,5 +236,4 @@ def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | No
 
 def _not_looked_at(about: str, why: str, hint: str) -> Finding:
     message = f"Not checked: {about}. {visible(why)}"
-    impact = "The guards and findings that need it treat it as unknown."
-    return note(NOT_LOOKED_AT, message, impact, hint)
+    return note(NOT_LOOKED_AT, message, "The guards and findings that need it treat it as unknown.", hint)

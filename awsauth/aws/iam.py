@@ -223,13 +223,11 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
     message = f"There is no role {quoted(arn, 200)}."
     impact = "The mapping grants no access until the role exists. Then everyone who can assume it has access."
     hint = f"{_near_roles(arn.rpartition('/')[2], session)}Check the name."
-    missing = warning("role-missing", message, impact, hint, principal=arn)
-    return ResolvedRole(arn, (missing,))
+    return ResolvedRole(arn, (warning("role-missing", message, impact, hint, principal=arn),))
 
 
 def _not_checked(arn: str, why: str) -> Finding:
-    unchecked = f"Whether {quoted(arn, 200)} exists was not checked."
-    return note("role-not-checked", unchecked, why, principal=arn)
+    return note("role-not-checked", f"Whether {quoted(arn, 200)} exists was not checked.", why, principal=arn)
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:

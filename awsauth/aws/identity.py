@@ -193,8 +193,7 @@ def cluster_identity(transport: Transport, tokens: TokenSource | None, descripti
         problem = "does not report it, because the role system:basic-user was removed"
     known = ClusterIdentity(description, credentials, problem=problem)
     if found:
-        groups = tuple(sorted(found.own_groups))
-        known = ClusterIdentity(description, credentials, found.username, groups, found.arn)
+        known = ClusterIdentity(description, credentials, found.username, tuple(sorted(found.own_groups)), found.arn)
     return replace(identity, cluster=known)
 
 

@@ -96,8 +96,7 @@ def ensure_instance_role(
     named: Any = path
     if not isinstance(named, str) or not _PATH.fullmatch(path):
         raise UsageError(f"{quoted(str(path))} is not a path.", hint="Pass a path such as /team/.")
-    aws = AwsSession(session=session, profile=profile, region=region)
-    role = _InstanceRole(aws, name, path)
+    role = _InstanceRole(AwsSession(session=session, profile=profile, region=region), name, path)
     return replace(role.look()[0], dry_run=True) if dry_run else role.ensure()
 
 
@@ -212,8 +211,7 @@ class _InstanceRole:
             extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)
 
-        text = f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances"
-        return [_Step(text, extend)]
+        return [_Step(f"add a statement to the trust policy of {self._name}: EC2 may hand it to its instances", extend)]
 
     def _profile_steps(self) -> list[_Step]:
         name = self._name

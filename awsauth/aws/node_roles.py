@@ -151,8 +151,7 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
     for start in range(0, len(instances), _LARGEST_FILTER):
         # By filter, not by id: EC2 would refuse the whole request for an id that does not exist any more.
         wanted = [{"Name": "instance-id", "Values": instances[start : start + _LARGEST_FILTER]}]
-        doing = "The instances of the nodes cannot be looked up"
-        with session.calling("ec2", doing, region=cluster.region) as ec2:
+        with session.calling("ec2", "The instances of the nodes cannot be looked up", region=cluster.region) as ec2:
             for reservation in pages_of(ec2, "describe_instances", Filters=wanted):
                 for instance in reservation["Instances"]:
                     found[instance["InstanceId"]] = str(instance.get("IamInstanceProfile", {}).get("Arn", ""))

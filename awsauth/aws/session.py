@@ -99,8 +99,7 @@ class InstanceMetadata:
 
     def _read(self, path: str) -> tuple[int, str]:
         if not self._token:
-            header = {"X-aws-ec2-metadata-token-ttl-seconds": "300"}
-            status, token = self._ask("PUT", "/latest/api/token", header)
+            status, token = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "300"})
             if status == 403:
                 self._problem = f"is switched off for this instance ({self.endpoint} answers 403)"
             elif status != 200 and not self._problem:

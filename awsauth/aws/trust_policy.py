@@ -114,8 +114,7 @@ def _among(principals: Any, service: str) -> Literal["service", "everybody", ""]
         return ""
     if service in _listed(principals.get("Service")):
         return "service"
-    everybody = any("*" in _listed(principals.get(kind)) for kind in ("AWS", "Service", "*"))
-    return "everybody" if everybody else ""
+    return "everybody" if any("*" in _listed(principals.get(kind)) for kind in ("AWS", "Service", "*")) else ""
 
 
 def _is_about_assuming(statement: Mapping[str, Any]) -> bool:

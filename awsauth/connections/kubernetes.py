@@ -79,8 +79,7 @@ def from_default_kubeconfig(options: ConnectionOptions = DEFAULT) -> Connection:
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return in_cluster(options)
     message = "There is no kubeconfig with a context, and this is not a pod of a cluster."
-    hint = "Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG."
-    raise kubeconfig.error_in(files, message, hint)
+    raise kubeconfig.error_in(files, message, "Name a context, a kubeconfig or an EKS cluster; or set KUBECONFIG.")
 
 
 def from_kubeconfig(
@@ -176,8 +175,7 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
         from awsauth.kube.exec_credential import ExecPlugin
 
         tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
-    server = _server(destination, _without_exec(user, tokens), tokens)
-    transport = Transport(server, options)
+    transport = Transport(_server(destination, _without_exec(user, tokens), tokens), options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed)

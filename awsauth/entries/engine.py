@@ -219,8 +219,7 @@ class EntryChanger:
         number = None
         if options.get("history", True):
             reason, author, identity = map(fitting, (options.get("reason", ""), writer.author, writer.identity))
-            recorded = EntryRevision(0, None, reason, author, identity, pending.undoes, pending.diffs)
-            number = journal.record(recorded)
+            number = journal.record(EntryRevision(0, None, reason, author, identity, pending.undoes, pending.diffs))
         done: list[str] = []
         try:
             if makes_binding:

@@ -46,8 +46,7 @@ class EntryJournal:
         Raises:
             AwsAuthError: the transport raises it.
         """
-        found = map(self._read, self._objects())
-        return tuple(sorted(found, key=lambda revision: revision.number, reverse=True))
+        return tuple(sorted(map(self._read, self._objects()), key=lambda revision: revision.number, reverse=True))
 
     def record(self, revision: EntryRevision) -> int:
         """Record a change before it is made, and return the number of its revision.

@@ -232,8 +232,7 @@ class _HealthCheck:
         return source_in_words(self._signing.session)
 
     def _identity(self) -> str:
-        role = self._signing.role_arn
-        first = self._signing.for_role(None).caller() if role else ""
+        first = self._signing.for_role(None).caller() if self._signing.role_arn else ""
         self.arn = self._signing.caller()
         return f"{first}, who becomes {self.arn}" if first else self.arn
 

@@ -194,8 +194,7 @@ def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
         older = _before(entries, number)
         if not older or entry.unconfirmed or entry.info.kind == "deleted":
             continue
-        uids = {entry.info.uid, older.info.uid} - {""}
-        if entry.info.creates or len(uids) > 1:
+        if entry.info.creates or len({entry.info.uid, older.info.uid} - {""}) > 1:
             gone = RevisionInfo(0, "", data_digest({}), kind="deleted")
             yield LogEntry(gone, live=False, unconfirmed=False, proven=entry.proven)
 
@@ -342,5 +341,4 @@ def expendable(listing: RevisionList, in_use: set[int]) -> list[RevisionInfo]:
         is_young = age < TOO_YOUNG or (age < KEEP_FOR and rank < KEEP_AT_MOST)
         return is_young or rank < KEEP_LAST or info.number in in_use
 
-    newest_first = enumerate(reversed(listing.revisions))
-    return [info for rank, info in newest_first if not is_kept(rank, info)][::-1]
+    return [info for rank, info in enumerate(reversed(listing.revisions)) if not is_kept(rank, info)][::-1]

@@ -252,8 +252,7 @@ def _unproven(info: RevisionInfo) -> Finding:
 def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:
     message = f"Revision {live.number} is a rollback to revision {last.number}, so this goes one state further back."
     impact = "It does not bring back the state before that rollback."
-    hint = f"To restore that state, name revision {live.parent}."
-    return note("further-back", message, impact, hint)
+    return note("further-back", message, impact, f"To restore that state, name revision {live.parent}.")
 
 
 def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:

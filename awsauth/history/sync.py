@@ -177,8 +177,7 @@ class SyncProposal:
                 yield Finding("max-removals", Severity.ERROR, message, "", hint)
         allowed = allowed_by(self.allow)
         for act in report.of("prune"):
-            is_node = any(map(is_node_mapping, act.case.live))
-            if is_node and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
+            if any(map(is_node_mapping, act.case.live)) and (NODE_MAPPING, principal_of(act.principal)) not in allowed:
                 message = f"{quoted(act.principal, 200)} has a node mapping, which the sync would remove."
                 impact = "Nodes with this role become NotReady, and no new one can join."
                 hint = f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}."

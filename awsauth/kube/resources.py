@@ -87,8 +87,7 @@ def read_bindings(transport: Transport) -> Bindings:
         AwsAuthError: the transport raises it.
     """
     cluster_wide = objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
-    in_namespaces = objects(transport, f"{_BINDINGS_PATH}rolebindings")
-    return bindings_of(cluster_wide, in_namespaces)
+    return bindings_of(cluster_wide, objects(transport, f"{_BINDINGS_PATH}rolebindings"))
 
 
 def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:

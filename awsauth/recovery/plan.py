@@ -248,8 +248,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
         return
     message = f"The recovery switches the authentication mode from CONFIG_MAP to {BOTH}."
     impact = f"The switch cannot be undone. From then on access entries {_ENTRIES_WIN}. {_EKS_MAKES}."
-    hint = f"To proceed, allow {SWITCH}."
-    finding = Finding(SWITCH, Severity.ERROR, message, impact, hint)
+    finding = Finding(SWITCH, Severity.ERROR, message, impact, f"To proceed, allow {SWITCH}.")
     raise GuardError(
         f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}",
         hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that created the cluster, pass it as creator_role=…: "

@@ -204,8 +204,7 @@ class AccessRepair:
         entries = [entry for entry in past if entry.info.number and not (entry.live or entry.unconfirmed)]
         # A foreign revision may be another cluster's, or older than the object.
         foreign = [entry for entry in entries if entry.foreign and FOREIGN_HISTORY not in allow]
-        proven = [entry.info for entry in entries if entry.proven and entry not in foreign]
-        number, is_callers = self._newest(proven)
+        number, is_callers = self._newest([entry.info for entry in entries if entry.proven and entry not in foreign])
         if is_callers and others:
             arn = self._caller.canonical_arn
             names = listed(list(map(quoted, others)), 3)

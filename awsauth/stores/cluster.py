@@ -75,8 +75,7 @@ class ClusterStore(store.Store):
         """
         try:
             if not base.exists:
-                made = _new_config_map(data, revision)
-                return self._written(self._transport.post(_CONFIG_MAPS, made, self._query))
+                return self._written(self._transport.post(_CONFIG_MAPS, _new_config_map(data, revision), self._query))
             base.check_mutable()
             changed = _changed_config_map(cast("dict[str, Any]", base.raw), data, revision)
             return self._written(self._transport.put(_CONFIG_MAP, changed, self._query))

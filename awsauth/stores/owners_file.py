@@ -41,8 +41,7 @@ class OwnersFile:
         """
         path = self.path
         try:
-            raw = self._raw()
-            records = json.loads(raw).items()
+            records = json.loads(self._raw()).items()
             "".join(owner for owner, _ in records).encode()  # A text in JSON can be one that UTF-8 cannot hold.
             return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in records}
         except FileNotFoundError:

@@ -161,8 +161,7 @@ def casefold_arn(arn: str) -> str:
     """Return a form that is equal for ARNs that Go's ``strings.EqualFold`` equates."""
     if arn.isascii():
         return arn.lower()
-    lower = "".join(c.lower() if len(c.lower()) == 1 else c for c in arn)
-    return lower.replace("\u017f", "s")
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in arn).replace("\u017f", "s")
 
 
 def principal_of(arn: str) -> str:

@@ -117,5 +117,4 @@ def still_admits(before: MappingEntry, after: MappingEntry) -> bool:
 
     The username and all node groups are the same.
     """
-    needed = NODE_GROUPS.intersection(before.groups)
-    return after.username == before.username and needed <= set(after.groups)
+    return after.username == before.username and NODE_GROUPS.intersection(before.groups) <= set(after.groups)

@@ -262,8 +262,7 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
     Keys that awsauth wrote last are left out.
     """
     last = {key: owner for key in changed if (owner := _last_writer(traces.managers.get(key, ())))}
-    others = [owner for owner in last.values() if tool_of(owner.client) not in known]
-    newest = _last_writer(others)
+    newest = _last_writer([owner for owner in last.values() if tool_of(owner.client) not in known])
     if not newest:
         return
     keys = [key for key, owner in last.items() if owner.client == newest.client]

@@ -292,8 +292,7 @@ class Fragment(_Part):
 
     def place_of(self, key: ListKey, index: int) -> str:
         """Return the file, line and column of an entry."""
-        place = self._places.get((key, index), f"{key}[{index}]")
-        return ", ".join(filter(None, [visible(self._name), place]))
+        return ", ".join(filter(None, [visible(self._name), self._places.get((key, index), f"{key}[{index}]")]))
 
 
 def placed(fragment: _F, name: str, places: Mapping[Path, str]) -> _F:

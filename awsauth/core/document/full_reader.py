@@ -117,8 +117,7 @@ def _groups(text: str, value: Value) -> Groups:
         return Groups(node.start, node.end, "other", 0, items)
     if node.style == "flow":
         return Groups(node.start, node.end, "flow", 0, items)
-    column = node.start - line_start(text, node.start)
-    return Groups(node.start, _content_end(text, node), "block", column, items)
+    return Groups(node.start, _content_end(text, node), "block", node.start - line_start(text, node.start), items)
 
 
 class FullEntry:

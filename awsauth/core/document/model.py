@@ -130,8 +130,7 @@ def continuation(text: str, field: Field | None) -> str:
     value = field.value if field else None
     if not isinstance(value, Scalar) or text[value.start : value.start + 1] in ("", "'", '"', "|", ">", "&", "*", "!"):
         return ""
-    lines = text[value.start : value.end].split("\n")
-    return next((line.strip() for line in lines[1:] if line.strip()), "")
+    return next((line.strip() for line in text[value.start : value.end].split("\n")[1:] if line.strip()), "")
 
 
 class EntryLayout(NamedTuple):

@@ -74,8 +74,7 @@ class _FieldEdits:
         if self._shape.style == "flow":
             comma = "," if self._text[end : end + 1] == "," and self._text[end : end + 2] != ", " else ", "
             return Splice(end, end, comma + self._writer.flow_field(name, self._new))
-        lines = self._writer.field_lines(name, self._new, self._shape.column)
-        return self._lines_after(max(previous.end, end), lines)
+        return self._lines_after(max(previous.end, end), self._writer.field_lines(name, self._new, self._shape.column))
 
     def _lines_after(self, offset: int, lines: Sequence[str]) -> Splice:
         end = line_end(self._text, offset)
@@ -156,8 +155,7 @@ class _FieldEdits:
         first = len(splices) - 1
         while first and splices[first - 1].end == splices[first].start:
             first -= 1
-        start = splices[first].start
-        return [*splices[:first], Splice(start - len(self._newline), last.end, "")]
+        return [*splices[:first], Splice(splices[first].start - len(self._newline), last.end, "")]
 
     def refused(
         self, start: int, problem: str, *, hint: str = "Write it on a line of its own, without anchor, alias or tag."

@@ -309,5 +309,4 @@ def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:
     listed = ", ".join(quoted(group) for group in extra)
     message = f"{quoted(principal, 200)} stays in groups that the change does not name: {listed}."
     impact = "It keeps their rights."
-    hint = 'Pass if_mapped="replace" to remove it from them.'
-    return note("extra-groups", message, impact, hint)
+    return note("extra-groups", message, impact, 'Pass if_mapped="replace" to remove it from them.')

@@ -74,5 +74,4 @@ def _with(policy: AccessPolicy, old: AccessPolicy | None) -> AccessPolicy:
 
 def is_on_the_way(diff: EntryDiff, present: AccessEntry | None) -> bool:
     """Whether an entry is as before or after a change, or between its calls."""
-    passed = [diff.before, *(step.entry for step in steps(diff))]
-    return unbridged(present) in map(unbridged, passed)
+    return unbridged(present) in map(unbridged, [diff.before, *(step.entry for step in steps(diff))])

@@ -74,8 +74,7 @@ class _Explaining:
     def with_access_entries(self, *, offers: bool = True) -> Explanation:
         steps = [_identity(self.caller)]
         # A mapped caller needs no search for entries that may be meant for it.
-        wide = not self._is_mapped()
-        search = Search(self.document, self.caller, wide=wide)
+        search = Search(self.document, self.caller, wide=not self._is_mapped())
         decided = ""
         for key in PRINCIPAL_KEYS:
             looked = search.principals(key, decided=bool(decided))
@@ -125,8 +124,7 @@ class _Explaining:
         return DecisionStep(key, summary, looked.candidates, looked.problems)
 
     def _outcome(self, key: Key, position: int, mapped: MappingEntry) -> CallerOutcome:
-        location = self._place_of(key, position)
-        outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, location)
+        outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, self._place_of(key, position))
         if condition := instance_condition(outcome, self.caller):
             self.conditions.append(condition)
         return outcome

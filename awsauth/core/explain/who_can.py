@@ -149,8 +149,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     reading = document.reading("mapAccounts")
     positions = [p for p, mapped in reading.positioned if mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN has this exact case."
-    location = document.place_of(place_of(reading, positions[0]))
-    yield Grant(username, "mapAccounts", username, (), (why,), location)
+    yield Grant(username, "mapAccounts", username, (), (why,), document.place_of(place_of(reading, positions[0])))
 
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

@@ -82,8 +82,7 @@ class _Decoder:
         if self._depth > DEEPEST:
             raise UntrustedYamlError(f"more than {DEEPEST} levels of nesting", written.start)
         if written.kind == "sequence":
-            items = tuple([self.decode(child) for child in written.children])
-            value = Value(written, written, "list", items=items)
+            value = Value(written, written, "list", items=tuple([self.decode(child) for child in written.children]))
         else:
             value = Value(written, written, "map", fields={})
             self._fill(written, value)

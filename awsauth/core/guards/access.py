@@ -226,8 +226,7 @@ def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, case: Gu
         f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_older else ""
     )
     message = f"You ({quoted(arn, 200)}) {loss}.{known}"
-    impact = "You may not be able to undo the change."
-    yield violation(OWN_ACCESS, message, impact, hint, principal=arn)
+    yield violation(OWN_ACCESS, message, "You may not be able to undo the change.", hint, principal=arn)
 
 
 def regrant(case: GuardInput) -> Iterator[Finding]:

@@ -77,8 +77,7 @@ def unreadable(case: GuardInput) -> Iterator[Finding]:
         elif not before.trusted and _trust(after) == _TRUSTED:
             message = f"The meaning of {key} before the change is uncertain."
             impact = "So it is uncertain whether the change takes access away."
-            hint = "Compare the two texts."
-            yield warning(UNREADABLE, message, impact, hint)
+            yield warning(UNREADABLE, message, impact, "Compare the two texts.")
 
 
 def _trust(reading: ParsedList) -> int:
@@ -110,8 +109,7 @@ def _identity(finding: Finding) -> tuple[str, str, str]:
 
 def _refused(problem: Finding) -> Finding:
     key = problem.location.key if problem.location else ""
-    refused = replace(problem, code=UNREADABLE, severity=Severity.ERROR, principal=key)
-    return _as_refusal(refused)
+    return _as_refusal(replace(problem, code=UNREADABLE, severity=Severity.ERROR, principal=key))
 
 
 def _never_written(problem: Finding) -> Finding:
@@ -159,8 +157,7 @@ def too_large(case: GuardInput) -> Iterator[Finding]:
     if size > MAX_BYTES and byte_size(case.after) > byte_size(case.before):
         message = f"The values of the ConfigMap have {size:,} bytes after the change; {MAX_BYTES:,} are allowed."
         impact = "The API server refuses it."
-        hint = "Remove mappings that are not needed, or use access entries."
-        yield violation(TOO_LARGE, message, impact, hint)
+        yield violation(TOO_LARGE, message, impact, "Remove mappings that are not needed, or use access entries.")
 
 
 def foreign_history(case: GuardInput) -> Iterator[Finding]:

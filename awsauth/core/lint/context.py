@@ -375,8 +375,7 @@ class LintContext:
         It is the manifest file's, if there is one.
         """
         place = self.document.place_of(item.location())
-        is_one_line = _is_one_line(item.reading.text)
-        return f"{place.line}, column {place.column}" if is_one_line else str(place.line)
+        return f"{place.line}, column {place.column}" if _is_one_line(item.reading.text) else str(place.line)
 
     def tree(self, key: Key) -> Node | None:
         """Return the YAML of a text; None for a plain form, or an unreadable text."""

@@ -255,5 +255,4 @@ def _notes(key: Key, mapped: MappingEntry, findings: Iterable[Finding]) -> Itera
         yield "node"
     if key != "mapAccounts" and not is_usable(mapped):
         yield "never matches"
-    ranked = sorted(findings, key=lambda finding: RANKS[finding.severity])
-    yield from dict.fromkeys(finding.code for finding in ranked)
+    yield from dict.fromkeys(finding.code for finding in sorted(findings, key=lambda finding: RANKS[finding.severity]))

@@ -268,8 +268,7 @@ def origins(manifest: Manifest) -> Mapping[str, Origin]:
     The function takes and returns a place. In a literal block (``|``), and in one line without escapes, the place is
     exact. For other forms it is the place of the key.
     """
-    pairs = fields(manifest.found.data)
-    return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in pairs.items()}
+    return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in fields(manifest.found.data).items()}
 
 
 def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:
@@ -288,8 +287,7 @@ def _in_block(text: str, node: Node, location: Location) -> tuple[int, int] | No
         return None
     known = min(location.line, node.value.rstrip("\n").count("\n") + 1)  # an edit may add lines behind the last one
     written, inner = _line(text, start + known).rstrip("\r"), _line(node.value, known).rstrip("\r")
-    is_exact = written.endswith(inner)
-    return (start + location.line, len(written) - len(inner) + location.column) if is_exact else None
+    return (start + location.line, len(written) - len(inner) + location.column) if written.endswith(inner) else None
 
 
 def _line(text: str, number: int) -> str:

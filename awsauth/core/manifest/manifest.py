@@ -131,8 +131,7 @@ class Manifest:
         Raise unless the data is as wanted and nothing else has changed.
         """
         try:
-            text = spliced(self.found.text, splices)
-            changed = Manifest.parse(text.removesuffix(self.found.text[len(self.text) :]))
+            changed = Manifest.parse(spliced(self.found.text, splices).removesuffix(self.found.text[len(self.text) :]))
         except ValueError as error:
             raise self._unsafe(key) from error
         if changed.data != wanted or _outline(self.found, key) != _outline(changed.found, key):
@@ -186,8 +185,7 @@ def _check_merge(text: str, mapping: Node) -> None:
 def _key_text(text: str, key: Node) -> str:
     if key.kind == "scalar" and (_type(key) == "string" or (key.value.isdecimal() and not key.value.startswith("0"))):
         return key.value
-    shown = f"a key of `data` ({quoted(text[key.start : key.end], 40)})"
-    raise _not_text(text, key, shown, f"{_named(key)}, not text")
+    raise _not_text(text, key, f"a key of `data` ({quoted(text[key.start : key.end], 40)})", f"{_named(key)}, not text")
 
 
 def _value_text(text: str, key: Node, value: Node) -> str:

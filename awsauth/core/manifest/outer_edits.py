@@ -75,8 +75,7 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
     Raises:
         ManifestError: the form of the value cannot be edited alone, or a splice touches a template.
     """
-    raw = text[node.start : node.end]
-    _check_form(text, key, node, raw, is_json=is_json)
+    _check_form(text, key, node, text[node.start : node.end], is_json=is_json)
     if node.style == "|":
         return block.edit_literal(text, key, node, wanted)
     one_line = "\n" not in wanted

@@ -243,8 +243,7 @@ def _with_kept(
 
 def _other_keys(target: Document, steps: Sequence[HistoryState], present: Document) -> Iterator[PrincipalEffect]:
     """Yield the keys without mappings that differ, and who changed them."""
-    names = dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS)
-    for name in names:
+    for name in dict.fromkeys(name for data in (present.data, target.data) for name in data if name not in KEYS):
         last = target.data.get(name)
         by = OUTSIDE
         for step in steps:

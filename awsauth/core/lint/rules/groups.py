@@ -51,8 +51,7 @@ def meant(group: str) -> str:
     is_ordinary = group in WELL_KNOWN or not group.isascii() or not _OF_PARTS.match(group)
     if is_ordinary or parts(group) or "," in group or is_unclear(group):
         return ""
-    letters = re.sub("[^a-z]", "", group.lower())
-    close = close_matches(letters, _BY_LETTERS, 1, 0.86)
+    close = close_matches(re.sub("[^a-z]", "", group.lower()), _BY_LETTERS, 1, 0.86)
     return _BY_LETTERS[close[0]] if close and not group.startswith(f"{_BY_LETTERS[close[0]]}:") else ""
 
 

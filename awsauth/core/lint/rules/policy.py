@@ -142,8 +142,7 @@ def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Matc
     """
     counts = set(context.winners)
     for group in dict.fromkeys(policy.required_groups):
-        members = context.groups.get(group, ())
-        if not any(item in counts and can_match(item.mapped.principal) for item in members):
+        if not any(item in counts and can_match(item.mapped.principal) for item in context.groups.get(group, ())):
             hint = "Map a principal to it, or remove it from the policy's `required_groups`."
             yield Match(f"The group {quoted(group)} has no member.", "The policy requires one.", hint, about=group)
 

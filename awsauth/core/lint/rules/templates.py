@@ -136,8 +136,7 @@ def template_source(context: LintContext) -> Iterator[Match]:
         tool, command = tool_of(" ".join(one.token for one in found))
         message = f"This is a template of {tool}: it fills in {quoted(token)}{others}."
         impact = "The authenticator takes a template as it is: no caller has an ARN with it."
-        hint = f"Check the rendered text with `{command}`."
-        yield Match(message, impact, hint, item.name_location(kind, name))
+        yield Match(message, impact, f"Check the rendered text with `{command}`.", item.name_location(kind, name))
 
 
 class _Unfilled(NamedTuple):
