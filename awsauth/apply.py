@@ -227,14 +227,7 @@ def result_of(
     proposal: PendingChange, findings: tuple[Finding, ...], *, changed: bool, revision: int | None = None
 ) -> Result:
     """Return the result of a change; `findings` go behind those of its merge."""
-    merged = proposal.merged
-    return Result(
-        changed=changed,
-        diff=diff(merged.before, merged.after),
-        document=merged.after,
-        findings=(*merged.findings, *findings),
-        extra_groups=dict(merged.extra_groups),
-        revision=revision,
-        restoration=proposal.restoration,
-        sync=proposal.sync,
-    )
+    merged, restoration, sync = proposal.merged, proposal.restoration, proposal.sync
+    difference, extra = diff(merged.before, merged.after), dict(merged.extra_groups)
+    found = (*merged.findings, *findings)
+    return Result(changed, difference, merged.after, found, extra, revision, restoration, sync)

@@ -5,20 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-import click
-
-from awsauth.cli.command import AwsAuthGroup, awsauth_command
+from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import PRINCIPALS
-from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
-from awsauth.cli.exit_codes import DONE
+from awsauth.cli.history_commands import entry_history_command, entry_rollback_command
 from awsauth.cli.mapping_commands import GROUP, argument, change_command, choice, option
-from awsauth.core.diff import Diff
 from awsauth.core.edit import changes as c
-from awsauth.core.guards.guards import GUARDS
-from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 
@@ -84,41 +77,5 @@ _changing(
 )
 
 
-@awsauth_command("history", "client.entry_history()", outputs=("text", "json"))
-def _history_command(invocation: Invocation, /) -> int:
-    """Show who changed which access entries, when and why."""
-    with invocation.client() as client, invocation.waiting():
-        found = client.entry_history()
-    lines = []
-    for one in found:
-        by = visible(one.identity or one.author) or "-"
-        when = f"{one.created:%Y-%m-%d %H:%M:%S} UTC" if one.created else "-"
-        undoes = f" of {', '.join(map(str, one.undoes))}" if one.undoes else ""
-        reason = f": {visible(one.reason)}" if one.reason else ""
-        title = f"Revision {one.number}, {one.kind}{undoes}, {when}, by {by}{reason}"
-        lines += [f"Revision {one.number} cannot be used: {one.problem}." if one.problem else title]
-        lines += [f"    {line}" for line in str(Diff((), {}, entries=one.diff)).splitlines()]
-    invocation.report({"revisions": found}, "\n".join(lines) or "There is no history of access entries yet.")
-    return DONE
-
-
-@awsauth_command("rollback", "client.rollback_entries(to=revision)", changes=True, always_recorded=True)
-@click.argument("revision", type=int, required=False)
-def _rollback_command(invocation: Invocation, /, *, revision: int | None, **manner: Any) -> int:
-    """Undo the last change of access entries, or all changes after a revision.
-
-    Right after a rollback, it undoes the change before that.
-    """
-    how = ChangeOptions(**manner)
-
-    def propose(client: AwsAuthClient) -> PreviewedChange:
-        with invocation.waiting():
-            found = client.rollback_entries(to=revision, allow=[*GUARDS], dry_run=True)
-        make = partial(client.rollback_entries, to=revision, approved=found.diff, **how.options)
-        return PreviewedChange(found.diff, found.findings, make, lambda: False, asks_about_guards=True, result=found)
-
-    return confirm_and_apply(invocation, how, propose)
-
-
-entry_command.add_command(_history_command)
-entry_command.add_command(_rollback_command)
+entry_command.add_command(entry_history_command)
+entry_command.add_command(entry_rollback_command)

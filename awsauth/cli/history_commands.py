@@ -1,4 +1,7 @@
-"""The commands `history`, `show`, `rollback`, `snapshot` and `prune`."""
+"""The commands `history`, `show`, `rollback`, `snapshot` and `prune`.
+
+Access entries have a `history` and a `rollback` of their own.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.core.diff import Diff
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
-    from awsauth.core.revisions.revision import Revision
+    from awsauth.core.entries.undo import EntryRevision
+    from awsauth.core.revisions.info import RevisionInfo
 
 
 @awsauth_command("history", "client.history(limit=…)")
@@ -53,18 +61,34 @@ def show_command(invocation: Invocation, /, *, revision: int) -> int:
     with invocation.client() as client, invocation.waiting():
         found = client.show(revision)
     texts = {visible(key): visible(text, keep="\n").rstrip("\n") for key, text in found.data.items()}
-    text = "\n".join([_title(found), *(f"{key}:\n{shown}" for key, shown in texts.items())])
+    text = "\n".join(
+        [_title(found.info.title, found.info, found.info.by), *(f"{key}:\n{shown}" for key, shown in texts.items())]
+    )
     invocation.report({"is_intact": found.is_intact, "revision": found.to_object()}, text)
     if not found.is_intact:
         invocation.screen.tell("The revision was altered after it was recorded: its data does not match its digest.")
     return DONE
 
 
-def _title(revision: Revision) -> str:
-    info = revision.info
+@awsauth_command("history", "client.entry_history()", outputs=("text", "json"))
+def entry_history_command(invocation: Invocation, /) -> int:
+    """Show who changed which access entries, when and why."""
+    with invocation.client() as client, invocation.waiting():
+        found = client.entry_history()
+    lines = []
+    for one in found:
+        undoes = f" of {', '.join(map(str, one.undoes))}" if one.undoes else ""
+        title = _title(f"{one.kind}{undoes}", one, visible(one.identity or one.author) or "-")
+        lines += [f"Revision {one.number} cannot be used: {one.problem}." if one.problem else title]
+        lines += [f"    {line}" for line in str(Diff((), {}, entries=one.diff)).splitlines()]
+    invocation.report({"revisions": found}, "\n".join(lines) or "There is no history of access entries yet.")
+    return DONE
+
+
+def _title(kind: str, info: RevisionInfo | EntryRevision, by: str) -> str:
     when = f", {info.created:%Y-%m-%d %H:%M:%S} UTC" if info.created else ""
     reason = f": {visible(info.reason)}" if info.reason else ""
-    return f"Revision {info.number}, {info.title}{when}, by {info.by}{reason}"
+    return f"Revision {info.number}, {kind}{when}, by {by}{reason}"
 
 
 @awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=True, always_recorded=True, observes=True)
@@ -84,27 +108,44 @@ def rollback_command(
     how = ChangeOptions(**manner)
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        rolled_back = partial(client.rollback, exact=exact)
-        shown, number = "", revision if to is None else to
-        with invocation.waiting():
-            try:
-                found = rolled_back(to=number, allow=[*GUARDS], dry_run=True)
-            except UnprovenHistoryError as error:
-                if not how.asks or invocation.is_filter:
-                    raise
-                shown, number = error.message, error.revisions[0]
-                found = rolled_back(to=number, allow=[*GUARDS], dry_run=True)
-        return PreviewedChange(
-            found.diff,
-            found.findings,
-            partial(rolled_back, to=number, approved=found.diff, **how.options),
-            lambda: client.read() == found.document,
-            more="\n".join(filter(None, [shown, str(found.restoration or "")])),
-            asks_about_guards=True,
-            result=found,
-        )
+        rollback = partial(client.rollback, exact=exact)
+        preview = partial(_preview, invocation, how, rollback, is_made=lambda found: client.read() == found.document)
+        try:
+            return preview(revision if to is None else to)
+        except UnprovenHistoryError as error:
+            if not how.asks or invocation.is_filter:
+                raise
+            found = preview(error.revisions[0])
+            return found._replace(more="\n".join(filter(None, [error.message, found.more])))
 
     return confirm_and_apply(invocation, how, propose)
+
+
+@awsauth_command("rollback", "client.rollback_entries(to=revision)", changes=True, always_recorded=True)
+@click.argument("revision", type=int, required=False)
+def entry_rollback_command(invocation: Invocation, /, *, revision: int | None, **manner: Any) -> int:
+    """Undo the last change of access entries, or all changes after a revision.
+
+    Right after a rollback, it undoes the change before that.
+    """
+    how = ChangeOptions(**manner)
+    return confirm_and_apply(
+        invocation, how, lambda client: _preview(invocation, how, client.rollback_entries, revision)
+    )
+
+
+def _preview(
+    invocation: Invocation,
+    how: ChangeOptions,
+    rollback: Callable[..., Result],
+    to: int | None,
+    is_made: Callable[[Result], bool] = lambda _: False,
+) -> PreviewedChange:
+    with invocation.waiting():
+        found = rollback(to=to, allow=[*GUARDS], dry_run=True)
+    make, more = partial(rollback, to=to, approved=found.diff, **how.options), str(found.restoration or "")
+    preview = PreviewedChange(found.diff, found.findings, make, lambda: is_made(found), more=more, result=found)
+    return preview._replace(asks_about_guards=True)
 
 
 @awsauth_command("snapshot", "client.snapshot(reason=…)", writes=True)

@@ -244,9 +244,8 @@ def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> Revi
 
 def _unproven(info: RevisionInfo) -> Finding:
     message = f"aws-auth does not prove that it was ever at revision {info.number}."
-    impact = f"{UNVOUCHED} that state."
     hint = f"Look at the difference, and at the client that recorded it: {revision_line(info)}."
-    return warning("unproven-revision", message, impact, hint)
+    return warning("unproven-revision", message, f"{UNVOUCHED} that state.", hint)
 
 
 def _further_back(live: RevisionInfo, last: RevisionInfo) -> Finding:

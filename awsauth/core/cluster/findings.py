@@ -115,9 +115,8 @@ def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:
         named.append(f"its group{'s' if len(groups) > 1 else ''} {listed([quoted(group) for group in groups], _SHOWN)}")
     names = " or ".join(named)
     message = f"{quoted(mapped.principal, 200)} is mapped, but no RoleBinding or ClusterRoleBinding names {names}."
-    impact = "It has access, but no rights."
     hint = "Bind one of them, or correct its spelling and case."
-    return warning(GIVES_NOTHING, message, impact, hint, principal=mapped.principal)
+    return warning(GIVES_NOTHING, message, "It has access, but no rights.", hint, principal=mapped.principal)
 
 
 def _unbound(group: str, principals: list[str]) -> Finding:

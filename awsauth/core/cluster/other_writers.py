@@ -333,6 +333,5 @@ def _reverted(traces: ObjectMetadata, found: tuple[Reversal, ...]) -> Iterator[F
     by = f", as revision {last.outside} shows" if last.outside else ""
     often = f" That happened {len(found)} times in this history." if len(found) > 1 else ""
     message = f"Another writer undid revision {last.ours}{who}{by}.{often}"
-    impact = "It may do so again."
     hint = "Find the writer with `kubectl get --show-managed-fields` or the audit log, and make the change there."
-    yield warning("reverted-before", message, impact, hint)
+    yield warning("reverted-before", message, "It may do so again.", hint)
