@@ -79,7 +79,8 @@ class Backoff:
             error: The error to raise when no time is left.
             after: The failure of the last attempt, `error` by default. It, or a cause of it, holds the server's wish.
         """
-        if not self.wait(_asked_for(after or error)):
+        failures = (one for one in causes(after or error) if isinstance(one, UnavailableError))
+        if not self.wait(next((one.retry_after for one in failures), 0.0)):
             raise error
 
 
@@ -122,8 +123,3 @@ def retry_after(value: str | None) -> float:
         return float(value)
     moment = http_date(value)
     return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds()) if moment else 0.0
-
-
-def _asked_for(error: BaseException) -> float:
-    """Return the seconds that a server has asked to wait, in an error or its causes."""
-    return next((cause.retry_after for cause in causes(error) if isinstance(cause, UnavailableError)), 0.0)

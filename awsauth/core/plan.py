@@ -226,8 +226,8 @@ def require_same_entries(approved: Diff, outcome: tuple[EntryDiff, ...], entries
     Raises:
         PlanOutdatedError: it makes others, or an entry is neither as before nor as an interrupted change leaves it.
     """
+    from awsauth.core.entries.merge import is_on_the_way
     from awsauth.core.entries.model import unbridged
-    from awsauth.core.entries.steps import is_on_the_way
 
     present = {entry.principal_arn: entry for entry in entries}
     wanted = {one.principal_arn: unbridged(one.after) for one in approved.entries}

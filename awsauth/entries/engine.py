@@ -14,13 +14,11 @@ from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.merge import EntryDiff, merge_entries
-from awsauth.core.entries.rights import taken
-from awsauth.core.entries.steps import steps
+from awsauth.core.entries.merge import EntryDiff, merge_entries, steps
 from awsauth.core.entries.undo import EntryRevision, undo
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.context import GuardContext, GuardInput
-from awsauth.core.guards.entries import needs_bridge
+from awsauth.core.guards.entries import needs_bridge, taken
 from awsauth.core.guards.guards import raise_for_violations, run_guards
 from awsauth.core.plan import Plan, require_same_entries
 from awsauth.core.revisions.info import Writer, fitting

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.merge import EntryDiff
-from awsauth.core.entries.rights import as_mapping, by_namespace
-from awsauth.core.entries.steps import Step, steps
+from awsauth.core.entries.merge import EntryDiff, Step, steps
+from awsauth.core.guards.entries import as_mapping, by_namespace
 from awsauth.core.text.display import quoted
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, ConflictError

@@ -1,4 +1,4 @@
-"""Merge changes into the access entries of a cluster: pure and idempotent."""
+"""Merge changes into the access entries of a cluster, and list the calls that make them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.validation import policy_parts
+from awsauth.core.edit.validation import BRIDGE_GROUP, policy_parts
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, with_policy
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import MappingConflictError
+
+Action = Literal["create", "associate", "update", "disassociate", "tag", "delete"]
 
 _POLICY_ARN: Final = "arn:{}:eks::aws:cluster-access-policy/{}"
 
@@ -194,3 +196,66 @@ def _policy(arn: str, text: str) -> AccessPolicy:
 
 def _entry_of(arn: str) -> str:
     return f"access entry of {quoted(arn, 200)}"
+
+
+class Step(NamedTuple):
+    """One call of EKS.
+
+    Attributes:
+        action: The call.
+        entry: The entry as it has to be after the call; None after ``delete``.
+        policy: The policy of ``associate`` and ``disassociate``.
+    """
+
+    action: Action
+    entry: AccessEntry | None
+    policy: AccessPolicy | None = None
+
+
+def steps(diff: EntryDiff, *, bridged: bool = False) -> list[Step]:
+    """Return the calls in an order in which no right is missing for a moment.
+
+    Args:
+        diff: The change of one entry.
+        bridged: Whether a new entry has the group `BRIDGE_GROUP` until it has its policies. An entry that has the group
+            already, after an interrupted call, loses it at the same place.
+    """
+    before, after = diff.before, diff.after
+    if after is None:
+        return [Step("delete", None)]
+    found: list[Step] = []
+    if before is None:
+        groups = (*after.groups, BRIDGE_GROUP) if bridged else after.groups
+        before = replace(after, groups=groups, policies=())
+        found.append(Step("create", before))
+    old = {policy.policy_arn: policy for policy in before.policies}
+    new = {policy.policy_arn: _with(policy, old.get(policy.policy_arn)) for policy in after.policies}
+    both = tuple({**old, **new}.values())
+    now = before
+    for wanted in (replace(before, policies=both), replace(after, policies=both), after):
+        for policy in wanted.policies:
+            if policy not in now.policies:
+                now = with_policy(now, policy.policy_arn, policy)
+                found.append(Step("associate", now, policy))
+        if not after.lets_nodes_in and (now.username, set(now.groups)) != (wanted.username, set(wanted.groups)):
+            now = replace(now, username=wanted.username, groups=wanted.groups)
+            found.append(Step("update", now))
+        for policy in now.policies:
+            if policy not in wanted.policies:
+                now = with_policy(now, policy.policy_arn, None)
+                found.append(Step("disassociate", now, policy))
+    if now.owned != after.owned:
+        found.append(Step("tag", replace(now, tags=after.tags)))
+    return found
+
+
+def _with(policy: AccessPolicy, old: AccessPolicy | None) -> AccessPolicy:
+    """Return a policy with the namespaces that it had; they go later."""
+    if old is None or not policy.namespaces:
+        return policy
+    return replace(policy, namespaces=old.namespaces and tuple(sorted({*old.namespaces, *policy.namespaces})))
+
+
+def is_on_the_way(diff: EntryDiff, present: AccessEntry | None) -> bool:
+    """Whether an entry is as before or after a change, or between its calls."""
+    return unbridged(present) in map(unbridged, [diff.before, *(step.entry for step in steps(diff))])

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.entries.merge import EntryDiff, entry_diffs
+from awsauth.core.entries.merge import EntryDiff, entry_diffs, is_on_the_way
 from awsauth.core.entries.model import AccessEntry, unbridged
-from awsauth.core.entries.steps import is_on_the_way
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import quoted
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError

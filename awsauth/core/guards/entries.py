@@ -1,24 +1,40 @@
-"""The input of the guards for a change of access entries."""
+"""The input of the guards for a change of access entries.
+
+Entries stand as mappings whose groups can be compared. An access policy is a group for each namespace. A stronger or
+wider policy gives the groups of the weaker one too. So a policy that gets wider takes nothing away.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import Access, principal_of
+from awsauth.core.access.node_mappings import PRESETS, NodeKind
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import AccessPolicy, lasting
-from awsauth.core.entries.rights import as_mapping, by_namespace
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy, lasting
 from awsauth.core.guards.access import is_administrator
 from awsauth.core.guards.context import GuardContext, GuardInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from awsauth.core.document.document import Document
-    from awsauth.core.document.model import MappingEntry
     from awsauth.core.entries.merge import EntryDiff
+
+# Each has the rights of those before it, in the same scope. The last one has those of every policy.
+_BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
+
+# Nodes get their names by the type of the entry.
+_KIND: Final[dict[str, NodeKind]] = {
+    "EC2_WINDOWS": "windows",
+    "FARGATE_LINUX": "fargate",
+    "HYBRID_LINUX": "hybrid",
+    "HYPERPOD_LINUX": "hybrid",
+}
 
 
 def entries_input(document: Document, context: GuardContext) -> GuardInput:
@@ -79,3 +95,66 @@ def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
     return is_administrator(after.principal, by_mapping, case) and not is_administrator(
         after.principal, (without,), case
     )
+
+
+def as_mapping(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingEntry:
+    """Return a mapping of the same effect, with policies as groups.
+
+    The cluster-admin policy of the whole cluster stands as ``system:masters``, and so does the group of the bridge.
+
+    Args:
+        entry: The entry.
+        compared: The policies to compare, each with at most one namespace.
+    """
+    if entry.lets_nodes_in:
+        preset = PRESETS[_KIND.get(entry.type, "ec2")]
+        return MappingEntry(entry.principal_arn, entry.username or preset.username, preset.groups)
+    given = sorted(str(one) for one in compared if any(_covers(policy, one) for policy in entry.policies))
+    masters = [SYSTEM_MASTERS] if entry.is_administrator or BRIDGE_GROUP in entry.groups else []
+    groups = (group for group in entry.groups if group != BRIDGE_GROUP)
+    return MappingEntry(entry.principal_arn, entry.username, (*masters, *groups, *given))
+
+
+def by_namespace(entries: Iterable[AccessEntry]) -> set[AccessPolicy]:
+    """Return the policies of entries, one for each namespace.
+
+    The policy that stands as ``system:masters`` is left out.
+    """
+    return {
+        AccessPolicy(policy.policy_arn, (namespace,) if namespace else ())
+        for policy in (policy for entry in entries for policy in entry.policies)
+        for namespace in policy.namespaces or ("",)
+        if namespace or policy.name != CLUSTER_ADMIN_POLICY
+    }
+
+
+def taken(changes: Iterable[EntryDiff]) -> dict[str, tuple[str, ...]]:
+    """Return by principal the groups that changes of entries took, policies included.
+
+    A principal whose entry was deleted has none. Entries for nodes are left out.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for change in changes:
+        before, after = change.before, change.after
+        if before is None or before.lets_nodes_in:
+            continue
+        compared = by_namespace([before])
+        kept = set(as_mapping(after, compared).groups) if after else set()
+        lost = sorted(set(as_mapping(before, compared).groups) - kept)
+        if not after or found.get(before.principal) == ():
+            found[before.principal] = ()
+        elif lost:
+            found[before.principal] = (*found.get(before.principal, ()), *lost)
+    return found
+
+
+def _covers(policy: AccessPolicy, other: AccessPolicy) -> bool:
+    """Whether a policy gives the rights of another one of at most one namespace."""
+    if policy.namespaces and not any(
+        fnmatchcase(namespace, pattern) for namespace in other.namespaces for pattern in policy.namespaces
+    ):
+        return False
+    weaker: tuple[str, ...] = ()
+    if policy.name in _BY_STRENGTH:
+        weaker = _BY_STRENGTH[: _BY_STRENGTH.index(policy.name)]
+    return policy.name in (other.name, CLUSTER_ADMIN_POLICY) or other.name in weaker

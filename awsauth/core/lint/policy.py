@@ -120,7 +120,8 @@ class Policy(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise _translated(error) from error
+            problems = [model_problem(one, one["loc"]) for one in error.errors(include_url=False)]
+            raise _invalid("; ".join(problems)) from error
 
     def unacknowledged(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
         """Return findings without the notes in `quiet_notes`."""
@@ -169,10 +170,6 @@ def check_policy(policy: Any) -> None:
             f"policy is {quoted_value(policy)}, which is not a Policy.",
             hint="Pass a Policy, such as Policy.from_text(text) of a file.",
         )
-
-
-def _translated(error: ValidationError) -> PolicyError:
-    return _invalid("; ".join(model_problem(one, one["loc"]) for one in error.errors(include_url=False)))
 
 
 def _invalid(problem: str, location: str = "") -> PolicyError:

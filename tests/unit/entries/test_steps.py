@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
+from awsauth.core.entries.merge import is_on_the_way, steps
 from awsauth.core.entries.model import unbridged
-from awsauth.core.entries.rights import as_mapping, by_namespace
-from awsauth.core.entries.steps import is_on_the_way, steps
+from awsauth.core.guards.entries import as_mapping, by_namespace
 from tests.support.access_entries import ADMIN_POLICY, EDIT, VIEW, change, entry, nodes
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 
 import awsauth
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.rights import taken
 from awsauth.core.entries.undo import EntryRevision, Undo, undo
+from awsauth.core.guards.entries import taken
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, VIEW, change, entry, nodes
 
 if TYPE_CHECKING:

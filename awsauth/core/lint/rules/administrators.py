@@ -102,17 +102,15 @@ def masters_on_user(context: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    found = [item for item in _masters(context) if not item.fault and _is_iam_user(item)]
+    found = [
+        item for item in _masters(context) if not item.fault and is_user(item.arn) and not item.arn.endswith(":root")
+    ]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
         message = f"{who} in {quoted(SYSTEM_MASTERS)}."
         impact = "Access keys of a user do not expire: anyone who obtains them can do everything."
         hint = "Map a role that people assume."
         yield Match(message, impact, hint, found[0].location(), found[0].mapped.principal if len(found) == 1 else "")
-
-
-def _is_iam_user(item: LintEntry) -> bool:
-    return is_user(item.arn) and not item.arn.endswith(":root")
 
 
 @rule(Severity.NOTE, "no principal in `system:masters`")
