@@ -26,8 +26,7 @@ def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:
         return ()
     message = "The history has no baseline: aws-auth names no revision."
     impact = "If another tool breaks aws-auth now, no revision holds the present state."
-    found = note("no-baseline", message, impact, "Record the present state with snapshot().")
-    return (found,)
+    return (note("no-baseline", message, impact, "Record the present state with snapshot()."),)
 
 
 def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:

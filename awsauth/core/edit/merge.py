@@ -308,5 +308,4 @@ def _not_mapped(name: str) -> Finding:
 def _extra_groups(principal: str, extra: tuple[str, ...]) -> Finding:
     listed = ", ".join(quoted(group) for group in extra)
     message = f"{quoted(principal, 200)} stays in groups that the change does not name: {listed}."
-    impact = "It keeps their rights."
-    return note("extra-groups", message, impact, 'Pass if_mapped="replace" to remove it from them.')
+    return note("extra-groups", message, "It keeps their rights.", 'Pass if_mapped="replace" to remove it from them.')

@@ -1,4 +1,4 @@
-"""Merge changes into the access entries of a cluster, and list the calls that make them."""
+"""Merge changes into access entries, and list the calls that make them."""
 
 from __future__ import annotations
 
