@@ -50,7 +50,7 @@ class AccessEntries:
     """The access entries of one cluster.
 
     Every method may raise `AwsPermissionError`, `AwsServiceError` and `CredentialsError`. A method that changes something
-    may also raise `OutcomeUnknownError`. It returns False if EKS refuses with a code in `unless`.
+    may also raise `OutcomeUnknownError`. It returns False if EKS refuses because the object is there already, or is gone.
 
     Args:
         session: The session that calls EKS.

@@ -65,7 +65,11 @@ _RESTORE: Final = "pass restore_ownership=True"
 @click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
 @click.option("--exclusive", is_flag=True, help="Also report entries without an owner; exit code 1 with --check.")
-@click.option("--entries", is_flag=True, help="Apply the access entries of the fragments, and not their mappings.")
+@click.option(
+    "--entries",
+    is_flag=True,
+    help="Apply the access entries of the fragments, and not their mappings. Not with --exclusive or --restore-ownership.",
+)
 @click.option(
     "--approved", metavar="FILE", type=click.File("rb"), help="Only make the changes in this output of --plan -o json."
 )

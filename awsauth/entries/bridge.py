@@ -46,7 +46,7 @@ def check_binding(transport: Transport) -> bool:
         return True
     if (found.object("roleRef"), found.objects("subjects")) != (_ROLE, [_SUBJECT]):
         message = f"The ClusterRoleBinding {BRIDGE_GROUP} does not bind the group {BRIDGE_GROUP}, and nothing else, to cluster-admin."
-        hint = f"Look at it, and delete it if it is of no use: `{DELETE}`. Then create it: `{_CREATE}`."
+        hint = f"Look at it. If nothing needs it, delete it with `{DELETE}`, and run this again."
         raise ConflictError(message, hint=hint)
     return False
 
@@ -75,7 +75,8 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         if error.status == 409:
             return
         if isinstance(error, ForbiddenError):
-            error.hint = f"Ask an administrator to create it: `{_CREATE}`.\n{error.hint}"
+            ask = f"Ask an administrator to create it with `{_CREATE}`, and to delete it after the change with `{DELETE}`."
+            error.hint = f"{ask}\n{error.hint}"
         raise
 
 

@@ -230,7 +230,8 @@ class EntryChanger:
             error.changed = bool(done) or error.changed
             if error.changed is not False:
                 before = f"Done before: {'; '.join(done)}." if done else ""
-                again = f"Run it again{', or undo it with `awsauth entry rollback`' if number else ''}."
+                is_change = number and not pending.undoes
+                again = f"Run it again{', or undo it with `awsauth entry rollback`' if is_change else ''}."
                 error.hint = "\n".join(filter(None, [error.hint, before, again]))
             elif number:
                 journal.discard(number)
@@ -286,5 +287,5 @@ def _bridge_note(arn: str) -> Finding:
         f"Until the policy counts, the entry has the group {BRIDGE_GROUP}, which a ClusterRoleBinding of this name binds "
         "to cluster-admin. While the binding is there, users who may make access entries can become administrators by it."
     )
-    hint = f"awsauth deletes the binding that it made. After an interruption: `{bridge.DELETE}`."
+    hint = "awsauth deletes the binding that it made. After an interruption, run the same command again."
     return note(BRIDGE, message, impact, hint, principal=arn)

@@ -67,7 +67,8 @@ class EntryJournal:
             while not self._create(replace(revision, number=number)):
                 number += 1
         except ForbiddenError as error:
-            error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
+            if not revision.undoes:  # a rollback is always recorded
+                error.hint += "\nOr pass history=False, to change it without a revision and without a way back."
             raise
         except OutcomeUnknownError as error:
             message = "The API server did not answer whether it recorded the change, so the change was not made."

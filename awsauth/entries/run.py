@@ -38,7 +38,7 @@ def change_entries(
 ) -> None:
     """Change access entries, unless another writer has changed them meanwhile.
 
-    Those that only gain come before the others, the caller's last of each.
+    Those that only gain come first. In each group, the caller's comes last.
 
     Args:
         calls: The calls of EKS.
@@ -126,4 +126,4 @@ def _takes(diff: EntryDiff) -> bool:
 def _conflict(arn: str, found: AccessEntry | None) -> ConflictError:
     now = f"It gives now: {found.gives}." if found else "It is gone."
     message = f"Another writer changed the access entry of {quoted(arn, 200)} since it was read. {now}"
-    return ConflictError(message, hint="Look at the present entry, and make the change again.")
+    return ConflictError(message, hint="See the present entry with `awsauth get`, and make the change again.")

@@ -133,7 +133,7 @@ def default_username(arn: str) -> str:
 def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
     arn = change.principal_arn
     if present.type != change.type:
-        remove, add = ("awsauth", "entry", "remove", arn), ("awsauth", "entry", "add", arn, "--type", change.type)
+        remove, add = ("awsauth", "entry", "remove", arn), ("awsauth", "entry", "add", arn, *_options(change))
         raise MappingConflictError(
             f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}.",
             hint=f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`.",
@@ -148,7 +148,8 @@ def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
         return complete
     raise MappingConflictError(
         f"The {_entry_of(arn)} is there, and gives other access: {present.gives}.",
-        hint=f"To change it, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`.",
+        hint=f"To replace these fields, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`. It keeps the "
+        f"others. To remove a policy, run `{command_line('awsauth', 'entry', 'policy', arn, 'NAME', '--remove')}`.",
     )
 
 

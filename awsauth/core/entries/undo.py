@@ -11,7 +11,7 @@ from awsauth.boundary import public
 from awsauth.core.entries.merge import EntryDiff, entry_diffs, is_on_the_way
 from awsauth.core.entries.model import AccessEntry, unbridged
 from awsauth.core.serialization import JsonValue, in_json
-from awsauth.core.text.display import quoted
+from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import ConflictError, HistoryError, RevisionNotFoundError
 
 _HISTORY: Final = "`awsauth entry history` lists the revisions."
@@ -134,9 +134,10 @@ def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry
     """Return an entry as it was before a change."""
     if not _is_between(one, now):
         shown = f"gives now: {now.gives}" if now else "is deleted now"
+        by_hand = command_line("awsauth", "entry", "set" if now else "add", one.principal_arn)
         raise ConflictError(
             f"The access entry of {quoted(one.principal_arn, 200)} has changed since revision {number}, and {shown}.",
-            hint="Change it by hand, with `awsauth entry set` or `awsauth entry remove`.",
+            hint=f"Change it by hand: `{by_hand}` with the fields that you want.",
         )
     return unbridged(one.before)
 
@@ -144,5 +145,5 @@ def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry
 def _unreadable(number: int) -> HistoryError:
     return HistoryError(
         f"Revision {number} of access entries cannot be read, or was altered, and has to be undone first.",
-        hint="Change the entries by hand, with `awsauth entry set` or `awsauth entry remove`.",
+        hint="Change the entries by hand with `awsauth entry set ARN` or `awsauth entry remove ARN`.",
     )
