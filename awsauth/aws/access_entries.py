@@ -124,9 +124,8 @@ class AccessEntries:
     def create(self, wanted: AccessEntry, unless: Collection[str] = TAKEN) -> bool:
         """Make an entry without its policies; return False if EKS has one."""
         named = {} if wanted.lets_nodes_in else {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
-        tags = {
-            name: value for name, value in wanted.tags.items() if not name.startswith("aws:")
-        }  # only AWS sets those
+        # Only AWS sets the tags that begin with aws:.
+        tags = {name: value for name, value in wanted.tags.items() if not name.startswith("aws:")}
         given = {name: value for name, value in {**named, "tags": tags}.items() if value}
         return self._change(
             "create_access_entry", wanted.principal_arn, "cannot be made", unless, type=wanted.type, **given

@@ -93,9 +93,8 @@ def sync_command(
     """
     how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
     if invocation.is_filter:
-        raise UsageError(
-            "A manifest on standard input has no place for the records of owners.", hint="Name the manifest's file."
-        )
+        message = "A manifest on standard input has no place for the records of owners."
+        raise UsageError(message, hint="Name the manifest's file.")
     fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
     options["max_removals"] = (
         int(max_removals) if max_removals and re.fullmatch(r"\d{1,9}", max_removals) else max_removals

@@ -72,9 +72,8 @@ class EntryJournal:
             raise
         except OutcomeUnknownError as error:
             message = "The API server did not answer whether it recorded the change, so the change was not made."
-            raise HistoryError(
-                message, hint="Try again. A record of a change that was not made is not used."
-            ) from error
+            hint = "Try again. A record of a change that was not made is not used."
+            raise HistoryError(message, hint=hint) from error
         for old in numbers[: 1 - KEPT]:
             self.discard(old)
         return number

@@ -157,9 +157,8 @@ class _Commit:
             if existed and not snapshot.exists:
                 # A new object would hold nothing but this change.
                 hint = "Wait until the other writer is done. Then try again, or roll back."
-                raise errors.ConflictError(
-                    "Another writer deleted aws-auth while this change was being made.", hint=hint
-                )
+                message = "Another writer deleted aws-auth while this change was being made."
+                raise errors.ConflictError(message, hint=hint)
             existed = snapshot.exists
             proposal = propose(snapshot)
             log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")

@@ -60,9 +60,8 @@ class Caller(JsonValue):
     def __post_init__(self) -> None:
         given: Any = self.arn
         if not isinstance(given, str) or not given:
-            raise UsageError(
-                f"The caller's ARN is {quoted_value(given)}.", hint=hint_for_missing(given, as_text(given))
-            )
+            message = f"The caller's ARN is {quoted_value(given)}."
+            raise UsageError(message, hint=hint_for_missing(given, as_text(given)))
         names: dict[str, Any] = {"session_name": self.session_name, "access_key_id": self.access_key_id}
         for name, value in names.items():
             if value is not None and not isinstance(value, str):
@@ -79,9 +78,8 @@ class Caller(JsonValue):
             other = f"the ARN has the session {quoted(in_arn)}" if in_arn else "a user's session has no name"
             raise UsageError(f"The session name is {quoted(name or '')}, but {other}.", hint="Leave session_name out.")
         if name is not None and not is_user(self.arn) and not is_session_name(name):
-            raise InvalidValueError(
-                f"{quoted(name)} is not a session name.", hint="Use 2 to 64 letters, digits and `+=,.@_-`."
-            )
+            message = f"{quoted(name)} is not a session name."
+            raise InvalidValueError(message, hint="Use 2 to 64 letters, digits and `+=,.@_-`.")
         return name
 
     @property

@@ -64,9 +64,8 @@ def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "e
     """
     named: Any = kind
     if not isinstance(named, str) or named not in PRESETS:
-        raise UsageError(
-            f"{quoted_value(named)} is not a kind of node.", hint=f"The kinds are {', '.join(get_args(NodeKind))}."
-        )
+        message = f"{quoted_value(named)} is not a kind of node."
+        raise UsageError(message, hint=f"The kinds are {', '.join(get_args(NodeKind))}.")
     username, groups = PRESETS[kind]
     return EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
 

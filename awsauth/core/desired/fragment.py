@@ -52,9 +52,8 @@ def _list(value: Any) -> Any:
 
 def _owner(name: str) -> str:
     if not re.fullmatch(OWNER, name):
-        raise ValueError(
-            "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
-        )
+        message = "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
+        raise ValueError(message)
     return name
 
 

@@ -138,9 +138,8 @@ class Policy(BaseModel):
             UsageError: `text` is not text.
         """
         if not isinstance(text, str):
-            raise UsageError(
-                f"The policy is {quoted_value(text, 60)}, which is not text.", hint="Pass the decoded text of the file."
-            )
+            message = f"The policy is {quoted_value(text, 60)}, which is not text."
+            raise UsageError(message, hint="Pass the decoded text of the file.")
         from awsauth.core.yaml_input import YamlInputError, parse_input
 
         try:
