@@ -126,18 +126,8 @@ class SyncMethods(EntryMethods):
         )
         if max_removals is not None and not re.fullmatch(r"\d{1,3}%", str(max_removals)):
             check_whole_number("max_removals", max_removals)
-        proposal = SyncProposal(
-            self._store,
-            wanted,
-            choices,
-            allow=allow,
-            allow_empty=allow_empty,
-            max_removals=max_removals,
-            restores_ownership=restore_ownership,
-            is_plan=dry_run is True,
-            approved=approved,
-            exclusive=exclusive,
-        )
+        limits = (allow, allow_empty, max_removals, restore_ownership)
+        proposal = SyncProposal(self._store, wanted, choices, *limits, dry_run is True, approved, exclusive)
         reasons = dict.fromkeys(one.reason for one in fragments if one.reason)
         options: Options = {"reason": reason or "; ".join(reasons), "allow": allow, "dry_run": dry_run}
         result = self._entries().sync(proposal, options) if entries else self._run(proposal.propose, options)

@@ -126,10 +126,8 @@ class AccessEntries:
         named = {} if wanted.lets_nodes_in else {"username": wanted.username, "kubernetesGroups": [*wanted.groups]}
         # Only AWS sets the tags that begin with aws:.
         tags = {name: value for name, value in wanted.tags.items() if not name.startswith("aws:")}
-        given = {name: value for name, value in {**named, "tags": tags}.items() if value}
-        return self._change(
-            "create_access_entry", wanted.principal_arn, "cannot be made", unless, type=wanted.type, **given
-        )
+        given = {name: value for name, value in {"type": wanted.type, **named, "tags": tags}.items() if value}
+        return self._change("create_access_entry", wanted.principal_arn, "cannot be made", unless, **given)
 
     def update(self, wanted: AccessEntry) -> bool:
         """Set the username and groups of an entry; False if EKS finds no entry."""

@@ -164,10 +164,8 @@ def diff(before: Document, after: Document) -> Diff:
 def _effects(before: Document, after: Document, mappings: Sequence[MappingDiff]) -> tuple[AccessChange, ...]:
     from awsauth.core.access.caller import access_changes  # only if the effects are used
 
-    principals = (
-        one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso
-    )
-    return access_changes(before, after, principals)
+    known = (one.principal for one in mappings if one.key != "mapAccounts" and not (one.after or one.before)[-1].sso)
+    return access_changes(before, after, known)
 
 
 def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> bool:

@@ -66,9 +66,8 @@ class Plan(NotebookValue, JsonValue):
 
         `findings` go behind those of the merge.
         """
-        return cls(
-            uid, digest(result.before), tuple(changes), diff(result.before, result.after), (*result.findings, *findings)
-        )
+        found = (*result.findings, *findings)
+        return cls(uid, digest(result.before), tuple(changes), diff(result.before, result.after), found)
 
     @classmethod
     def of_entries(

@@ -102,9 +102,8 @@ class EntryJournal:
         return True
 
     def _objects(self) -> list[dict[str, Any]]:
-        return retry_unavailable(
-            lambda: list(objects(self._transport, REVISIONS, labelSelector=f"{_LABEL}={_OF_ENTRIES}"))
-        )
+        selector = f"{_LABEL}={_OF_ENTRIES}"
+        return retry_unavailable(lambda: list(objects(self._transport, REVISIONS, labelSelector=selector)))
 
     def _read(self, value: dict[str, Any]) -> EntryRevision:
         """Return the revision in an object, with a `problem` if it cannot be used."""

@@ -122,9 +122,7 @@ def _may_lose_administrators(case: GuardInput) -> bool:
         for access in (case.old, case.new)
     )
     # A username that RBAC knows, and that has no mapping, depends on the mapping of its account.
-    by_username = any(
-        matching.casefold_arn(username) in (old.keys() | new.keys()) for username in case.context.admin_usernames
-    )
+    by_username = any(matching.casefold_arn(name) in (old.keys() | new.keys()) for name in case.context.admin_usernames)
     return by_username or max(new.values(), default=0) < max(old.values(), default=0)
 
 
@@ -283,9 +281,7 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
         old, new = case.old.of_principal(principal), case.new.of_principal(principal)
         if not matching.gains(old, new) or (case.by_entries and not _is_gain(principal, old, new, case)):
             continue
-        uncovered = [
-            key for mapped in new if matching.gains(old, (mapped,)) and (key := _older_key(case, principal, mapped))
-        ]
+        uncovered = [key for one in new if matching.gains(old, (one,)) and (key := _older_key(case, principal, one))]
         if uncovered:
             yield _gain(case, principal, old, new, uncovered[-1])
 

@@ -180,9 +180,8 @@ def violation(
     guard: str, message: str, impact: str, hint: str, *, principal: str = "", location: Location | None = None
 ) -> Finding:
     """Return a guard's finding that refuses a change, with the way to allow it."""
-    return Finding(
-        guard, Severity.ERROR, message, impact, f"{hint} {allow_hint(guard, principal)}", location, principal
-    )
+    hint = f"{hint} {allow_hint(guard, principal)}"
+    return Finding(guard, Severity.ERROR, message, impact, hint, location, principal)
 
 
 def allow_hint(guard: str, principal: str) -> str:

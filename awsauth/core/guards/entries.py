@@ -91,10 +91,8 @@ def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
     if before:
         return BRIDGE_GROUP in before.groups
     without = as_mapping(replace(after, policies=()), ())
-    by_mapping = case.old.of_principal(after.principal)
-    return is_administrator(after.principal, by_mapping, case) and not is_administrator(
-        after.principal, (without,), case
-    )
+    mapped = case.old.of_principal(after.principal)
+    return is_administrator(after.principal, mapped, case) and not is_administrator(after.principal, (without,), case)
 
 
 def as_mapping(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingEntry:

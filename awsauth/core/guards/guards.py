@@ -43,9 +43,7 @@ _ONE_BY_ONE: Final = 5
 def run_guards(before: Document, after: Document, context: GuardContext | None = None) -> tuple[Finding, ...]:
     """Return the findings of all guards; an ``error`` refuses the change."""
     case = GuardInput.of(before, after, context or GuardContext())
-    return tuple(
-        [before.located(finding) for one in (*GUARDS.values(), access.access_entry_wins) for finding in one(case)]
-    )
+    return tuple([before.located(found) for one in (*GUARDS.values(), access.access_entry_wins) for found in one(case)])
 
 
 def enforce(
@@ -96,9 +94,7 @@ def _allowances(refused: Sequence[Finding]) -> list[str]:
     """
     often = {code for code, count in Counter(finding.code for finding in refused).items() if count > _ONE_BY_ONE}
     often.add(access.REGRANT)  # a rollback is allowed as a whole
-    names = (
-        finding.code if finding.code in often else allowance(finding.code, finding.principal) for finding in refused
-    )
+    names = (one.code if one.code in often else allowance(one.code, one.principal) for one in refused)
     return list(dict.fromkeys(names))
 
 

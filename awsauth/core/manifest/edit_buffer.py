@@ -66,9 +66,7 @@ def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tup
         named = _LINE.search(error.location)
         return (), (BufferProblem(int(named[1]) if named else 0, f"{error.message} {error.hint}"),)
     asked_for = {key: _as_before(manifest.data.get(key), document.data.get(key)) for key in KEYS}
-    changes = tuple(
-        ReplaceText(key=key, text=text) for key, text in asked_for.items() if text != document.data.get(key)
-    )
+    changes = tuple(ReplaceText(key=key, text=new) for key, new in asked_for.items() if new != document.data.get(key))
     return changes, tuple(_complaints(manifest, {change.key for change in changes}))
 
 

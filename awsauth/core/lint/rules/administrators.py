@@ -102,9 +102,7 @@ def masters_on_user(context: LintContext) -> Iterator[Match]:
             username: admin
             groups: [system:masters]
     """
-    found = [
-        item for item in _masters(context) if not item.fault and is_user(item.arn) and not item.arn.endswith(":root")
-    ]
+    found = [one for one in _masters(context) if not one.fault and is_user(one.arn) and not one.arn.endswith(":root")]
     if found:
         who = "An IAM user is" if len(found) == 1 else f"{len(found)} IAM users are"
         message = f"{who} in {quoted(SYSTEM_MASTERS)}."
