@@ -118,7 +118,7 @@ class SyncMethods(EntryMethods):
             message = "owner, if_mapped, restore_ownership and exclusive are for mappings."
             raise UsageError(message, hint="Leave them out, or leave out entries=True.")
         fragments = check_fragments(desired, owner)
-        wanted = combined(fragments, of_eks=entries)
+        wanted = combined(fragments, entries=entries)
         if not entries and any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):
             wanted = combined(fragments, self._roles.wanted_arn)
         choices = choices_of(

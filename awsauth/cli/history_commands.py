@@ -109,7 +109,7 @@ def rollback_command(
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
         rollback = partial(client.rollback, exact=exact)
-        preview = partial(_tried, invocation, how, rollback, is_made=lambda found: client.read() == found.document)
+        preview = partial(_previewed, invocation, how, rollback, is_made=lambda found: client.read() == found.document)
         try:
             return preview(revision if to is None else to)
         except UnprovenHistoryError as error:
@@ -129,10 +129,12 @@ def entry_rollback_command(invocation: Invocation, /, *, revision: int | None, *
     Right after a rollback, it undoes the change before that.
     """
     how = ChangeOptions(**manner)
-    return confirm_and_apply(invocation, how, lambda client: _tried(invocation, how, client.rollback_entries, revision))
+    return confirm_and_apply(
+        invocation, how, lambda client: _previewed(invocation, how, client.rollback_entries, revision)
+    )
 
 
-def _tried(
+def _previewed(
     invocation: Invocation,
     how: ChangeOptions,
     rollback: Callable[..., Result],

@@ -306,11 +306,11 @@ def given_name(role: AnyRole) -> str:
 
 
 def combined(
-    fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name, *, of_eks: bool = False
+    fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name, *, entries: bool = False
 ) -> dict[str, dict[str, Wanted]]:
     """Return the entries that owners want, by owner and `principal_name`.
 
-    With `of_eks`, these are access entries.
+    With `entries`, they are access entries; otherwise mappings.
 
     Raises:
         FragmentError: a principal is listed twice, by one owner or by two.
@@ -319,7 +319,7 @@ def combined(
     claims: dict[str, tuple[str, Wanted]] = {}
     for fragment in fragments:
         mine = found.setdefault(fragment.owner, {})
-        for wanted in fragment.wanted_entries() if of_eks else fragment.wanted(role_arn):
+        for wanted in fragment.wanted_entries() if entries else fragment.wanted(role_arn):
             name = principal_name(wanted.key, wanted.mapped.principal)
             if name in claims:
                 raise _listed_twice(fragment.owner, wanted, *claims[name])
