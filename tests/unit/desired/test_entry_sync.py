@@ -29,7 +29,7 @@ def fragment(owner: str = "x", **entries: dict[str, Any]) -> Fragment:
 def synced(
     fragments: list[Fragment], entries: list[AccessEntry], **choices: Any
 ) -> tuple[SyncReport, tuple[EntryDiff, ...]]:
-    desired = combined(fragments, of_eks=True)
+    desired = combined(fragments, entries=True)
     live, records = live_and_records(entries)
     report = acts_of(desired, live, records, Choices(**choices), proven=records)
     return report, entry_diffs(report, desired, entries)
@@ -126,7 +126,7 @@ def test_a_fragment_refuses_what_eks_would_refuse(fields: dict[str, Any], proble
 def test_a_principal_is_listed_once_and_its_fault_has_a_place() -> None:
     text = f"owner: x\naccessEntries:\n- principal_arn: {A}\n- principal_arn: {A}\n"
     with pytest.raises(FragmentError, match="listed twice") as caught:
-        combined([Fragment.from_text(text, "x.yaml")], of_eks=True)
+        combined([Fragment.from_text(text, "x.yaml")], entries=True)
     assert "line 3" in str(caught.value.location)
     with pytest.raises(FragmentError) as caught:
         Fragment.from_text(f"owner: x\naccessEntries:\n- principal_arn: {A}\n  policies: [{EDIT}=A]\n", "x.yaml")
