@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from awsauth.backoff import Backoff
@@ -52,7 +51,7 @@ def change_entries(
     running = [_changing(calls, diff, done, bridged=diff.principal_arn in bridged) for diff in ordered]
     while running := [one for one in running if next(one, "over") is None]:
         log_debug("Waiting until the API server uses the new rights, before entries lose others")
-        time.sleep(SETTLES)
+        Backoff(2 * SETTLES).wait(SETTLES)
 
 
 def _changing(calls: AccessEntries, diff: EntryDiff, done: list[str], *, bridged: bool) -> Iterator[None]:
