@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import threading
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, RemoveEntry, SetEntryPolicy
 from awsauth.entries.run import SETTLES
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, InvalidValueError, OutcomeUnknownError
@@ -161,12 +161,16 @@ def test_a_second_writer_between_reading_and_acting_is_not_overwritten(entries: 
 def test_a_second_writer_during_the_wait_is_not_overwritten(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(entries, SET)
 
-    def wait(seconds: float) -> None:
-        if seconds == SETTLES:
-            entries.shown.entries.update(DEV, {"kubernetesGroups": ["theirs"]})
+    real = Backoff.wait
+
+    def wait(backoff: Backoff, at_least: float = 0.0) -> bool:
+        if at_least != SETTLES:
+            return real(backoff, at_least)
+        entries.shown.entries.update(DEV, {"kubernetesGroups": ["theirs"]})
+        return True
 
     monkeypatch.setattr("awsauth.entries.run.SETTLES", SETTLES)
-    monkeypatch.setattr("awsauth.entries.run.time", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr(Backoff, "wait", wait)
     with entries.client() as client, pytest.raises(ConflictError, match="theirs") as caught:
         client.apply(SET)
     assert caught.value.changed is True
