@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from awsauth.apply import Result
     from awsauth.aws.session import AwsSession
-    from awsauth.core.desired.acts import OnDrift, SyncReport
+    from awsauth.core.desired.acts import SyncReport
+    from awsauth.core.desired.decide import OnDrift
     from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding

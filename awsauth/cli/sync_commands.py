@@ -17,8 +17,9 @@ from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
 from awsauth.cli.invocation import Invocation, command
-from awsauth.core.desired.acts import OnDrift, SyncReport
+from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
+from awsauth.core.desired.decide import OnDrift
 from awsauth.core.desired.fragment import Fragment, decode_text
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.guards import GUARDS

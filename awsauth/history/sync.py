@@ -12,7 +12,7 @@ from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.other_writers import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired import acts
-from awsauth.core.desired.acts import Choices, Live, OnDrift, SyncReport
+from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.records import Record, holds_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KIND
 from awsauth.core.edit.merge import described, merge_with_report
@@ -30,6 +30,7 @@ from awsauth.history.rollback import rollback_candidates
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
     from awsauth.stores.store import Snapshot, Store
 

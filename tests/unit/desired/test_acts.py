@@ -7,7 +7,8 @@ from typing import Any, get_args
 from hypothesis import given, strategies as st
 
 from awsauth.core.access.matching import canonical, principal_of
-from awsauth.core.desired.acts import Choices, OnDrift, acts_of, changes_of, live_entries, records_after
+from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
+from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.desired.records import applied, principal_name
 from awsauth.core.document.document import Document

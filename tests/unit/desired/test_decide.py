@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.desired.acts import Case, Choices, OnDrift, decide
+from awsauth.core.desired.decide import Case, Choices, OnDrift, decide
 from awsauth.core.desired.records import applied
 from awsauth.core.document.model import MappingEntry
 
