@@ -13,8 +13,8 @@ from awsauth.core.text.display import visible
 from awsauth.debug_log import log_debug
 from awsauth.errors import UsageError
 from awsauth.kube import kubeconfig
+from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.credentials import BearerTokens, ServerEndpoint, TokenFile
-from awsauth.kube.endpoint import proxy_for, without_userinfo
 from awsauth.kube.server import KubeServer, can_serve_kubeconfig
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout

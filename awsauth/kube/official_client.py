@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
+from awsauth.kube.address import proxy_for
 from awsauth.kube.credentials import BearerTokens, authorization
-from awsauth.kube.endpoint import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

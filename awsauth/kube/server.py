@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.errors import KubeconfigError
-from awsauth.kube import endpoint
+from awsauth.kube import tls
 from awsauth.kube.credentials import BearerTokens, authorization
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class KubeServer:
         self._tokens = tokens
         self._proxy = proxy
         self._lock = threading.Lock()
-        self._stamp = (os.getpid(), endpoint.tls_stamp(cluster, user))
+        self._stamp = (os.getpid(), tls.stamp(cluster, user))
         self._pool = self._connections()
 
     @property
@@ -63,7 +63,7 @@ class KubeServer:
             KubeconfigError: a renewed certificate or key cannot be used.
         """
         with self._lock:
-            stamp = (os.getpid(), endpoint.tls_stamp(self._cluster, self._user))
+            stamp = (os.getpid(), tls.stamp(self._cluster, self._user))
             if stamp != self._stamp:
                 # New connections instead of changed ones: the TLS context of an open connection must not change.
                 self._pool, replaced = self._connections(), self._pool
@@ -90,12 +90,12 @@ class KubeServer:
 
         options: dict[str, Any] = {"maxsize": _CONNECTIONS}
         if self.address.startswith("https:"):
-            options["ssl_context"] = endpoint.tls_context(self._cluster, self._user)
+            options["ssl_context"] = tls.context(self._cluster, self._user)
             options["server_hostname"] = self._cluster.get("tls-server-name") or None
         if not self._proxy:
             return PoolManager(**options)
         if self._proxy.lower().startswith("https:"):
-            options["proxy_ssl_context"] = endpoint.tls_context(self._cluster, {})
+            options["proxy_ssl_context"] = tls.context(self._cluster, {})
         try:
             return ProxyManager(self._proxy, proxy_headers=_authorization(self._proxy), **options)
         except HTTPError:

@@ -15,7 +15,7 @@ from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted_value, visible
 from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
-from awsauth.kube.endpoint import has_stray_at, without_userinfo
+from awsauth.kube.address import has_stray_at, without_userinfo
 from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
 from awsauth.options import ConnectionOptions, check_timeout
 

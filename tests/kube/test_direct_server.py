@@ -15,7 +15,7 @@ import pytest
 
 from awsauth.connections import kubernetes as connecting
 from awsauth.errors import KubeconfigError, OutcomeUnknownError, UnreachableError
-from awsauth.kube.endpoint import address_problem
+from awsauth.kube.address import address_problem
 from awsauth.kube.server import KubeServer
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions

@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.connections import kubernetes as connecting
 from awsauth.errors import KubeconfigError, UnreachableError
-from awsauth.kube.endpoint import proxy_for
+from awsauth.kube.address import proxy_for
 from tests.support.kubeconfigs import SECRET, both_ways, config, who, written
 
 if TYPE_CHECKING:
