@@ -69,7 +69,7 @@ def entry_findings(
         return
     if state.mode == "API" and any(document.reading(key).mapped for key in KEYS):
         message = "The cluster's authentication mode is API: it does not use aws-auth."
-        hint = "Create access entries with `awsauth entry add`; the mode cannot be changed back."
+        hint = "Create access entries with `awsauth entry add ARN`; the mode cannot be changed back."
         yield warning(AUTHENTICATION_MODE, message, "No mapping grants access.", hint)
     entries = state.by_principal
     mapped = {casefold_arn(one.principal): (one, at) for one, at in _mapped(document)} if entries else {}

@@ -334,7 +334,7 @@ def authentication_mode(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change without effect, because the cluster does not read ``aws-auth``."""
     if case.context.authentication_mode == "API" and case.before != case.after:
         message = "The cluster does not read aws-auth: its authentication mode is API."
-        hint = "Change the cluster's access entries instead, with `awsauth entry`; the mode cannot be changed back."
+        hint = "Change access entries instead, as with `awsauth entry add ARN`; the mode cannot be changed back."
         yield violation(AUTHENTICATION_MODE, message, "The change has no effect.", hint)
 
 
