@@ -139,7 +139,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
     A pattern with *, ? and [...] is compared with principals, usernames and groups. The notes name the owner and
     the findings of `awsauth check`. They mark node mappings, and mappings that never match or do not count.
     """
-    from awsauth.core.lint.lint import fits, list_mappings
+    from awsauth.core.lint.lint import list_mappings, matches_pattern
 
     with invocation.client() as client:
         with invocation.waiting():
@@ -147,7 +147,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
             exists = bool(document.data) or client.exists()
             owners = owners_in(invocation, client)
             view = client.access()
-        shown = [one for one in view.principals if fits(pattern, one.principal, one.username, *one.groups)]
+        shown = [one for one in view.principals if matches_pattern(pattern, one.principal, one.username, *one.groups)]
         rows = list_mappings(document, pattern, invocation.policy)
         mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in view.principals}
         listed = []

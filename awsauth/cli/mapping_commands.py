@@ -10,7 +10,7 @@ import click
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
 from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.core.access.matching import canonical, casefold_arn, winners
+from awsauth.core.access.matching import canonical, casefold_arn, effective_entries
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
 from awsauth.core.text.display import quoted
@@ -91,7 +91,7 @@ def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
         message = f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings."
         raise UsageError(message, hint="Give the ARN, or the username with --username.")
     arn = casefold_arn(canonical(principal))
-    found = winners(client.read().reading(key), {arn}).get(arn, {})
+    found = effective_entries(client.read().reading(key), {arn}).get(arn, {})
     usernames = {mapped.username for mapped in found.values()}
     if len(usernames) != 1:
         message = f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}."

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
-ONLY_RECORDS: Final = "record of owners"
+RECORD_OF_OWNERS: Final = "record of owners"
 UNPROVEN_HISTORY: Final = "unproven-history"
 
 KEEP_LAST: Final = 50
@@ -96,7 +96,7 @@ class LogEntry(JsonValue):
             "kind": self.info.title,
             "author": self.by,
             "reason": self.info.reason,
-            "changes": "" if self.diff is None else ONLY_RECORDS if only_records else self.diff.summary,
+            "changes": "" if self.diff is None else RECORD_OF_OWNERS if only_records else self.diff.summary,
             "state": self.state,
         }
 

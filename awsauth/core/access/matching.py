@@ -115,20 +115,22 @@ def counting(
 ) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
     """Yield the mapped principals, each with the key and entries that count.
 
-    The entries that count are as for `winners`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not
+    The entries that count are as for `effective_entries`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not
     count.
     """
     seen: set[str] = set()
     for key in PRINCIPAL_KEYS:
         reading = document.reading(key)
-        found = winners(reading, principals) if reading.entries else {}
+        found = effective_entries(reading, principals) if reading.entries else {}
         for arn, entries in found.items():
             if arn not in seen:
                 yield key, arn, entries
         seen.update(found)
 
 
-def winners(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
+def effective_entries(
+    reading: ParsedList, principals: Collection[str] | None = None
+) -> dict[str, dict[int, MappingEntry]]:
     """Return the mappings that the authenticator keeps, with their positions.
 
     The keys are ARNs as `casefold_arn` returns them. The authenticator keeps roles by ARN in lower case and users by
@@ -243,7 +245,7 @@ def is_usable(mapped: MappingEntry) -> bool:
 
 def could_render(template: str, text: str) -> bool:
     """Whether a template of a username or group can become `text`, for any caller."""
-    return fits(_TEMPLATE.split(template), text)
+    return matches_literals(_TEMPLATE.split(template), text)
 
 
 def could_match(template: str, pattern: str) -> bool:
@@ -261,7 +263,7 @@ def could_match(template: str, pattern: str) -> bool:
     return (first.startswith(begin) or begin.startswith(first)) and (last.endswith(end) or end.endswith(last))
 
 
-def fits(literals: list[str], text: str) -> bool:
+def matches_literals(literals: list[str], text: str) -> bool:
     """Whether `text` is these literals in their order, with any text between them."""
     first, *rest = literals
     if not rest:

@@ -106,7 +106,7 @@ _ANNOTATIONS: Final = {
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 
-def tool_of(manager: str) -> Tool:
+def tool_of_manager(manager: str) -> Tool:
     """Return the tool of a manager in ``managedFields``."""
     return next((tool for pattern, tool in _MANAGERS if pattern.fullmatch(manager)), UNKNOWN)
 
@@ -121,7 +121,7 @@ def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str])
         text = annotations.get(key)
         if text is not None and not (tool is ARGO_CD and _tracks_another(text)):
             yield tool, f"annotation {key}={quoted(text, 100)[1:-1]}"
-    by = tool_of(labels.get(_MANAGED_BY, ""))
+    by = tool_of_manager(labels.get(_MANAGED_BY, ""))
     if by is not UNKNOWN:
         yield by, f"label {_MANAGED_BY}={quoted(labels[_MANAGED_BY], 100)[1:-1]}"
 
@@ -262,11 +262,11 @@ def _managers(traces: ObjectMetadata, changed: list[str], known: set[Tool]) -> I
     Keys that awsauth wrote last are left out.
     """
     last = {key: owner for key in changed if (owner := _last_writer(traces.managers.get(key, ())))}
-    newest = _last_writer([owner for owner in last.values() if tool_of(owner.client) not in known])
+    newest = _last_writer([owner for owner in last.values() if tool_of_manager(owner.client) not in known])
     if not newest:
         return
     keys = [key for key, owner in last.items() if owner.client == newest.client]
-    tool = tool_of(newest.client)
+    tool = tool_of_manager(newest.client)
     shown = quoted(newest.client, 100)
     who = shown if tool is UNKNOWN else f"{tool.name} ({shown})"
     message = f"{who} was the last to write {', '.join(map(visible, keys))}."

@@ -8,7 +8,7 @@ from awsauth.core.access.matching import can_match
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.arn import is_user
 from awsauth.core.desired.acts import live_entries
-from awsauth.core.desired.fragment import Fragment, combined, fragment_item, place_of, placed
+from awsauth.core.desired.fragment import Fragment, combined, fragment_item, nearest_place, placed
 from awsauth.core.document.model import KEYS, KIND, Key
 from awsauth.core.entries.merge import default_username
 from awsauth.core.goyaml.scalars import write_scalar
@@ -88,7 +88,7 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
         raise FragmentError(message, location=name, hint="See `awsauth import --help`.")
     places: dict[Path, str] = {}
     for path, item in items:
-        place = place_of(written.locations, path)
+        place = nearest_place(written.locations, path)
         try:
             key, entry = _entry(item)
         except FragmentError as error:

@@ -176,7 +176,7 @@ class Wanted(NamedTuple):
     @property
     def place(self) -> str:
         """The file, line and column of the entry."""
-        return self.fragment.place_of(self.key, self.position)
+        return self.fragment.place_of_item(self.key, self.position)
 
 
 @public
@@ -258,7 +258,7 @@ class Fragment(_Part):
             with contextlib.suppress(FragmentError):  # JSON may be too large for the reader that knows places.
                 places = places or _values(written, is_json=False)[1]
             cause: Any = error.__cause__
-            wrong = dict.fromkeys(place_of(places, problem["loc"]) for problem in cause.errors())
+            wrong = dict.fromkeys(nearest_place(places, problem["loc"]) for problem in cause.errors())
             error.location = listed([*filter(None, wrong)], _SHOWN, " and ")
             raise
 
@@ -289,7 +289,7 @@ class Fragment(_Part):
         for index, entry in enumerate(self.entries):
             yield Wanted("accessEntries", as_mapped(new_entry(entry.change)), self, index)
 
-    def place_of(self, key: ListKey, index: int) -> str:
+    def place_of_item(self, key: ListKey, index: int) -> str:
         """Return the file, line and column of an entry."""
         return ", ".join(filter(None, [visible(self._name), self._places.get((key, index), f"{key}[{index}]")]))
 
@@ -383,7 +383,7 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
         raise FragmentError(f"The fragment {error.problem}.", location=error.location, hint=hint) from error
 
 
-def place_of(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
+def nearest_place(places: Mapping[Path, str], path: tuple[Any, ...]) -> str:
     """Return the place of a value, or of the nearest one around it."""
     written = tuple(part for part in path if part not in _KINDS)
     return next((places[written[:end]] for end in range(len(written), -1, -1) if written[:end] in places), "")

@@ -54,7 +54,7 @@ class EntryTable:
         found.update(position for principal in wanted for position in self._noted.get(principal, ()))
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
-    def winners(self, positions: Sequence[int]) -> list[int]:
+    def effective_positions(self, positions: Sequence[int]) -> list[int]:
         """Return the positions that count: the last of entries of equal `identity`."""
         return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
 

@@ -145,7 +145,7 @@ class _Work:
 
     def _ensure(self, key: Key, arn: str, change: c.EnsureRole | c.EnsureUser) -> None:
         entries = self._entries(key)
-        found = entries.winners(entries.find(arn))
+        found = entries.effective_positions(entries.find(arn))
         if key == "mapUsers" and self._entries("mapRoles").find(arn):
             message = f"{quoted(arn, 200)} is mapped under mapRoles, which takes precedence over mapUsers."
             raise MappingConflictError(message, hint="Remove it there first, with remove_user_mapping.")
@@ -243,7 +243,7 @@ class _Work:
         for key in KEYS:
             entries = self._readable_entries(key)
             everything = entries.everything()
-            winners = {entries.identity(position): position for position in entries.winners(everything)}
+            winners = {entries.identity(position): position for position in entries.effective_positions(everything)}
             for position in set(everything) - set(winners.values()):
                 now = entries.get(position)
                 if not now or now.sso is not None:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.access.matching import casefold_arn, could_render, needs_instance, winners
+from awsauth.core.access.matching import casefold_arn, could_render, effective_entries, needs_instance
 from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,
@@ -81,7 +81,7 @@ def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) ->
     return EnsureUser(user_arn=caller.canonical_arn, username=name, groups=kept)
 
 
-def place_of(reading: ParsedList, position: int) -> Location:
+def entry_location(reading: ParsedList, position: int) -> Location:
     """Return the location of an entry's principal, or of the entry if it has none."""
     shape = reading.entries[position].shape
     field = shape.field(ARN_FIELD.get(reading.key, "account"))
@@ -123,7 +123,7 @@ class Search:
     def principals(self, key: Key, *, decided: bool) -> Looked:
         """Look into ``mapRoles`` or ``mapUsers``; `decided` if an earlier key decides."""
         reading = self._document.reading(key)
-        found = winners(reading, {self._target}).get(self._target, {})
+        found = effective_entries(reading, {self._target}).get(self._target, {})
         looked = self._looked(reading, found, self._entries(reading, found, decided=decided))
         return looked._replace(problems=self._problems(reading, found))
 
@@ -188,7 +188,9 @@ class Search:
         principal = casefold_arn(mapped.principal)
         if principal not in self._may_rename:
             readings = map(self._document.reading, PRINCIPAL_KEYS)
-            entries = [m for reading in readings for m in winners(reading, {principal}).get(principal, {}).values()]
+            entries = [
+                m for reading in readings for m in effective_entries(reading, {principal}).get(principal, {}).values()
+            ]
             self._may_rename[principal] = not any(map(self._is_not_offered, entries))
         if self._may_rename[principal]:
             return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
@@ -225,9 +227,13 @@ class Search:
         for name in self._misspelt.get(_normal(key), ()):
             reading = parse_list(key, self._document.data[name])
             is_account = key == "mapAccounts"
-            found = self._of_account(reading) if is_account else winners(reading, {self._target}).get(self._target, {})
+            found = (
+                self._of_account(reading)
+                if is_account
+                else effective_entries(reading, {self._target}).get(self._target, {})
+            )
             for position, mapped in found.items():
-                location = place_of(reading, position)
+                location = entry_location(reading, position)
                 location = self._document.place_of(Location(name, location.line, location.column, location.text))
                 why = f"the authenticator reads {key}, and ignores {quoted(name)}"
                 change = EnsureAccount(account=mapped.principal) if is_account else self._same(mapped)
@@ -265,14 +271,14 @@ class Search:
         return findings[bisect_left(lines, first) : bisect_right(lines, last)]
 
     def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
-        lines = ", ".join(str(self._document.place_of(place_of(reading, position)).line) for position in found)
+        lines = ", ".join(str(self._document.place_of(entry_location(reading, position)).line) for position in found)
         counts = f", on line {lines}" if lines else ""
         return NearMiss("shadowed", f"it never counts, because of equal entries the last one does{counts}")
 
     def _candidate(self, reading: ParsedList, hit: _Hit) -> Candidate:
         entry = reading.entries[hit.position]
         principal = (entry.mapped or _as_written(reading, entry.shape)).principal
-        location = self._document.place_of(place_of(reading, hit.position))
+        location = self._document.place_of(entry_location(reading, hit.position))
         about = self._problems_of(reading, entry.shape) if hit.near is _DROPPED else []
         why = f"{hit.near.why}. {about[0].message.removesuffix('.')}" if about else hit.near.why
         change = hit.offer() if hit.offer else None

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, as_caller
-from awsauth.core.access.matching import Access, account_of, casefold_arn, reduces_access, winners
+from awsauth.core.access.matching import Access, account_of, casefold_arn, effective_entries, reduces_access
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode, entry_for
-from awsauth.core.explain.candidates import Looked, Search, ensured, place_of
+from awsauth.core.explain.candidates import Looked, Search, ensured, entry_location
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, instance_condition, rendering
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
@@ -98,7 +98,7 @@ class _Explaining:
 
     def _is_mapped(self) -> bool:
         target = casefold_arn(self.caller.canonical_arn)
-        found = (winners(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS)
+        found = (effective_entries(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS)
         return self.caller.account in self.document.accounts or any(found)
 
     def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:
@@ -130,7 +130,7 @@ class _Explaining:
         return outcome
 
     def _place_of(self, key: Key, position: int) -> Location:
-        return self.document.place_of(place_of(self.document.reading(key), position))
+        return self.document.place_of(entry_location(self.document.reading(key), position))
 
     def _verdict(self) -> Verdict:
         if self.untrusted:

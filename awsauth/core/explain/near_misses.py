@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.access.matching import casefold_arn, fits
+from awsauth.core.access.matching import casefold_arn, matches_literals
 from awsauth.core.arn import permission_set
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
@@ -64,7 +64,7 @@ class Resemblance:
             return NearMiss("no-arn", why, unreachable=True) if is_meant else None
         if "*" in cleaned:
             why = "this is a pattern, and the authenticator does not support patterns"
-            return NearMiss("pattern", why) if fits(cleaned.split("*"), self._arn) else None
+            return NearMiss("pattern", why) if matches_literals(cleaned.split("*"), self._arn) else None
         return self._of_parts(_parts(cleaned))
 
     def _of_parts(self, its: _Parts) -> NearMiss | None:

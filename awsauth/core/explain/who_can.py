@@ -22,7 +22,7 @@ from awsauth.core.access.matching import (
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
-from awsauth.core.explain.candidates import place_of
+from awsauth.core.explain.candidates import entry_location
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
@@ -131,7 +131,7 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
         if conditions is not None:
             several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
             shown = filled_in(mapped)
-            location = document.place_of(place_of(document.reading(key), position))
+            location = document.place_of(entry_location(document.reading(key), position))
             yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, location)
     if kind == "username":
         yield from _by_account(document, name)
@@ -149,7 +149,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     reading = document.reading("mapAccounts")
     positions = [p for p, mapped in reading.positioned if mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN has this exact case."
-    yield Grant(username, "mapAccounts", username, (), (why,), document.place_of(place_of(reading, positions[0])))
+    yield Grant(username, "mapAccounts", username, (), (why,), document.place_of(entry_location(reading, positions[0])))
 
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

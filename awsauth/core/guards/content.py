@@ -44,7 +44,7 @@ def _violations(document: Document, wanted: Policy) -> dict[tuple[str, str, str]
     # With the path: an entry that never matched a caller starts to match when its path is removed.
     return {
         (rule.code, casefold_arn(hit.principal), hit.about): hit
-        for rule in policies.RULES
+        for rule in policies.POLICY_RULES
         for hit in rule.find(subject)
     }
 

@@ -277,7 +277,7 @@ class LintContext:
         self._told = {_position(finding.location) for finding in problems if finding.location}
 
     @cached_property
-    def winners(self) -> list[LintEntry]:
+    def effective_items(self) -> list[LintEntry]:
         """The items that count: no later entry replaces them, and no role replaces a user."""
         found = [self._by_position[key, index] for key, _, entries in counting(self.document) for index in entries]
         return [*found, *{item.identity: item for item in self.roles if item.mapped.sso}.values()]
@@ -310,7 +310,7 @@ class LintContext:
             word: A word in every mapping of the kind. It shows those that the parser dropped.
             match: The match if there are none.
         """
-        counted = set(self.winners)
+        counted = set(self.effective_items)
         items = [item for item in self.items if is_one(item.mapped)]
         if not self.is_readable or any(item in counted and can_match(item.mapped.principal) for item in items):
             return

@@ -203,10 +203,10 @@ class MappingRow(NotebookValue, JsonValue):
         The pattern may have ``*``, ``?`` and ``[…]``, and ignores case. The ARN of a role may have its path, and the
         ARN of a session stands for its role.
         """
-        return fits(pattern, self.principal, self.username, *self.groups)
+        return matches_pattern(pattern, self.principal, self.username, *self.groups)
 
 
-def fits(pattern: str, *texts: str) -> bool:
+def matches_pattern(pattern: str, *texts: str) -> bool:
     """Whether a text matches a pattern (see `MappingRow.fits`)."""
     wanted = {pattern.lower(), canonical(pattern).lower()}
     return any(text == one or fnmatchcase(text, one) for text in map(str.lower, texts) for one in wanted)

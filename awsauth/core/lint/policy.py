@@ -81,7 +81,7 @@ Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], .
 
 Codes = Annotated[tuple[Annotated[str, AfterValidator(_code)], ...], BeforeValidator(_list)]
 
-Administrators = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
+AdministratorPatterns = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
 
 
 @public
@@ -113,7 +113,7 @@ class Policy(BaseModel):
     required_groups: Texts = ()
     username_prefixes: Texts | None = None
     most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
-    administrators: Administrators | None = None
+    administrators: AdministratorPatterns | None = None
     quiet_notes: Codes = ()
 
     def __init__(self, /, **fields: Any) -> None:

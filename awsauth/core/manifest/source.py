@@ -115,7 +115,7 @@ def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tup
         yield match.start(), start
 
 
-def tool_of(text: str) -> tuple[str, str]:
+def template_tool(text: str) -> tuple[str, str]:
     """Return the tool that renders a text, and the check of the rendered text."""
     return next((tool, command) for pattern, tool, command in _TOOLS if pattern.search(text))
 

@@ -53,7 +53,7 @@ def many_masters(context: LintContext) -> Iterator[Match]:
 
 def _masters(context: LintContext) -> list[LintEntry]:
     """Return the administrators. Nodes with that group have another rule."""
-    members = (item for item in context.winners if SYSTEM_MASTERS in item.mapped.groups)
+    members = (item for item in context.effective_items if SYSTEM_MASTERS in item.mapped.groups)
     return [item for item in members if can_match(item.mapped.principal) and not is_node_mapping(item.mapped)]
 
 

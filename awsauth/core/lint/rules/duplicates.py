@@ -177,7 +177,7 @@ def same_username(context: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     by_username: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
-    for item in context.winners:
+    for item in context.effective_items:
         if item.mapped.principal:
             by_username[item.mapped.username].setdefault(item.arn, item)
     for username, principals in by_username.items():

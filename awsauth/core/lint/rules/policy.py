@@ -43,7 +43,7 @@ def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in [*context.winners, *context.accounts] if policy.accounts is not None else ():
+    for item in [*context.effective_items, *context.accounts] if policy.accounts is not None else ():
         account = _account(item)
         if ACCOUNT.fullmatch(account) and account not in (policy.accounts or ()):
             yield _outside(item, "account", account)
@@ -81,7 +81,7 @@ def policy_partition(context: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws-cn:iam::111122223333:role/ci
             username: ci
     """
-    for item in context.winners if policy.partitions is not None else ():
+    for item in context.effective_items if policy.partitions is not None else ():
         partition = partition_of(item.arn) if item.arn.startswith("arn:") and not item.fault else ""
         if partition and partition not in (policy.partitions or ()):
             yield _outside(item, "partition", partition)
@@ -109,7 +109,7 @@ def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Mat
             username: ci
             groups: [builders]
     """
-    counts = set(context.winners)
+    counts = set(context.effective_items)
     for group in context.groups if policy.forbidden_groups else ():
         pattern = next((p for p in policy.forbidden_groups if could_match(group, p)), None)
         for item in context.groups[group] if pattern is not None else ():
@@ -140,7 +140,7 @@ def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Matc
             username: emergency
             groups: [break-glass]
     """
-    counts = set(context.winners)
+    counts = set(context.effective_items)
     for group in dict.fromkeys(policy.required_groups):
         if not any(item in counts and can_match(item.mapped.principal) for item in context.groups.get(group, ())):
             hint = "Map a principal to it, or remove it from the policy's `required_groups`."
@@ -171,7 +171,7 @@ def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     prefixes = policy.username_prefixes
-    for item in context.winners if prefixes is not None else ():
+    for item in context.effective_items if prefixes is not None else ():
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes or ()):
@@ -254,11 +254,11 @@ def _administrators(context: LintContext) -> Iterator[tuple[LintEntry, str]]:
 
     They can be in it by a template.
     """
-    for item in context.winners:
+    for item in context.effective_items:
         group = next((group for group in item.mapped.groups if could_render(group, SYSTEM_MASTERS)), None)
         if group is not None:
             yield item, group
 
 
 # The rules of this module.
-RULES: Final[tuple[Rule, ...]] = tuple(one for one in registry.RULES.values() if one.find.__module__ == __name__)
+POLICY_RULES: Final[tuple[Rule, ...]] = tuple(one for one in registry.RULES.values() if one.find.__module__ == __name__)

@@ -14,7 +14,7 @@ from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, NameKind
 from awsauth.core.lint.rule import Match, rule
-from awsauth.core.manifest.source import tool_of
+from awsauth.core.manifest.source import template_tool
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
 
@@ -133,7 +133,7 @@ def template_source(context: LintContext) -> Iterator[Match]:
         token, item, kind, name = found[0]
         more = len({one.token for one in found}) - 1
         others = "" if not more else " and one more value" if more == 1 else f" and {more} more values"
-        tool, command = tool_of(" ".join(one.token for one in found))
+        tool, command = template_tool(" ".join(one.token for one in found))
         message = f"This is a template of {tool}: it fills in {quoted(token)}{others}."
         impact = "The authenticator takes a template as it is: no caller has an ARN with it."
         yield Match(message, impact, f"Check the rendered text with `{command}`.", item.name_location(kind, name))
