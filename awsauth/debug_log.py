@@ -11,7 +11,7 @@ from typing import Final
 
 from awsauth.core.text.display import visible
 
-NAME: Final = "awsauth"
+LOGGER_NAME: Final = "awsauth"
 DETAIL: Final = 5  # the level of details, below DEBUG
 
 
@@ -19,4 +19,4 @@ def log_debug(message: str, *values: object, level: int = 10) -> None:
     """Log a message in which the values replace each ``%s``; 10 is the level DEBUG."""
     logging = sys.modules.get("logging")
     if logging is not None:
-        logging.getLogger(NAME).log(level, message, *(visible(str(value)) for value in values))
+        logging.getLogger(LOGGER_NAME).log(level, message, *(visible(str(value)) for value in values))

@@ -90,10 +90,10 @@ def connection_options(how: ClusterOptions) -> ConnectionOptions:
 CALLER: Final = "caller"
 # The most seconds of ``revert_after``. The API server remembers a token for two minutes by default. In this time,
 # the revert can use the old token.
-LONGEST: Final = 60.0
+LONGEST_REVERT: Final = 60.0
 
 # The least and the most seconds. The least of ``revert_after`` is long enough to see the change.
-_SECONDS: Final = {"wait": (0.0, 3600.0), "revert_after": (5.0, LONGEST)}
+_SECONDS: Final = {"wait": (0.0, 3600.0), "revert_after": (5.0, LONGEST_REVERT)}
 
 LARGEST_NUMBER: Final = 2**63 - 1  # the largest number of a revision: the API server keeps it in 64 bits
 

@@ -58,7 +58,7 @@ def safe_text(error: Exception) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
-def address(url: object) -> str:
+def shown_address(url: object) -> str:
     """Return scheme, host and port of a URL without its user and password.
 
     It is empty if these cannot be told apart.
@@ -89,7 +89,7 @@ CHECK_WAY: Final = "Check the proxy (HTTPS_PROXY), and endpoint_url in the AWS c
 
 # The most pages of a list. That is 20,000 access entries, clusters or node groups, or 200,000 roles. AWS allows a
 # fraction of that.
-MOST_PAGES: Final = 200
+MOST_AWS_PAGES: Final = 200
 
 # By boto3's name for a source of credentials, our name and words for it. The order is boto3's.
 CREDENTIAL_SOURCES: Final = {
@@ -284,13 +284,13 @@ def pages_of(client: Any, operation: str, **arguments: Any) -> Iterator[Any]:
     """Yield the items of a list, page by page.
 
     Raises:
-        AwsServiceError: the list goes on after `MOST_PAGES`.
+        AwsServiceError: the list goes on after `MOST_AWS_PAGES`.
     """
     pages = client.get_paginator(operation).paginate(**arguments)
     for number, page in enumerate(pages):
-        if number == MOST_PAGES:
+        if number == MOST_AWS_PAGES:
             hint = f"{CHECK_WAY} A proxy may answer instead of AWS."
-            raise errors.AwsServiceError(f"The list goes on after {MOST_PAGES} pages.", hint=hint)
+            raise errors.AwsServiceError(f"The list goes on after {MOST_AWS_PAGES} pages.", hint=hint)
         yield from pages.result_keys[0].search(page)
 
 
@@ -331,8 +331,8 @@ class _Failure:
         self.resource = (denied["resource"] if denied else None) or "*"
         difference = clock_difference(metadata.get("HTTPHeaders", {}).get("date", ""))
         self.clock = f"is {difference} that of AWS" if difference else "differs from that of AWS"
-        self.host = address(details.get("endpoint_url")) or "AWS"
-        self.proxy = f"the proxy {address(details.get('proxy_url'))}".rstrip()
+        self.host = shown_address(details.get("endpoint_url")) or "AWS"
+        self.proxy = f"the proxy {shown_address(details.get('proxy_url'))}".rstrip()
         self.cause = f" ({type(details['error']).__name__})" if details.get("error") else ""
         untrusted = [cause for cause in causes(error) if isinstance(cause, ssl.SSLCertVerificationError)]
         self.tls = visible(untrusted[0].verify_message).rstrip(".") if untrusted else ""

@@ -188,9 +188,9 @@ class AwsAuthCommand(_Sectioned):
             ctx.obj.screen.tell(f"\nInterrupted. {ctx.obj.if_interrupted}")
             ctx.exit(exit_codes.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
-            from awsauth.cli.errors import show
+            from awsauth.cli.errors import show_error
 
-            show(error, ctx.obj)
+            show_error(error, ctx.obj)
             ctx.exit(exit_codes.code_of(error))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

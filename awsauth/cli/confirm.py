@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
 from awsauth.cli.exit_codes import DONE, FOUND
-from awsauth.cli.invocation import Invocation, command
+from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import UNTRUSTED
@@ -109,7 +109,7 @@ class PreviewedChange(NamedTuple):
         return ONLY_RECORDS if self.has_effect else otherwise
 
 
-def change(
+def run_change(
     invocation: Invocation, how: ChangeOptions, plan: Callable[[AwsAuthClient], Plan], *, edits: bool = False
 ) -> int:
     """Make the change of a plan (see `confirm_and_apply`); ``--out`` saves it.
@@ -217,7 +217,7 @@ class Confirmation:
 
     def _made(self, allow: Sequence[str]) -> Result:
         invocation = self._invocation
-        invocation.if_interrupted = f"The change may have been made. To see: {command(invocation, 'get')}"
+        invocation.if_interrupted = f"The change may have been made. To see: {targeted_command(invocation, 'get')}"
         try:
             with invocation.waiting():
                 result = self._proposed.make(dry_run=False, allow=allow)

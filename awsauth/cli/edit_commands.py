@@ -15,13 +15,13 @@ import click
 
 import awsauth
 from awsauth.cli.command import awsauth_command
-from awsauth.cli.confirm import ChangeOptions, change
+from awsauth.cli.confirm import ChangeOptions, run_change
 from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
-from awsauth.cli.invocation import Invocation, command
+from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks
-from awsauth.core.plan import Plan, digest
+from awsauth.core.plan import Plan, document_digest
 from awsauth.core.text.display import listed, quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
 from awsauth.read_limits import read_file
@@ -51,12 +51,12 @@ def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manne
     """
     how = ChangeOptions(**manner)
     if source:
-        return change(invocation, how, lambda client: _plan_of_file(invocation, client, source, how), edits=True)
+        return run_change(invocation, how, lambda client: _plan_of_file(invocation, client, source, how), edits=True)
     if invocation.is_filter:
         raise UsageError("An editor cannot be used with --file -.", hint="Name a file.")
     with _Editor(invocation) as editor:
         # Planned again, the text would revert the changes of others meanwhile.
-        code = change(invocation, how, lambda client: _edited(invocation, client, editor, how), edits=True)
+        code = run_change(invocation, how, lambda client: _edited(invocation, client, editor, how), edits=True)
         editor.is_done = code == DONE
         return code
 
@@ -94,7 +94,7 @@ class _Editor(contextlib.AbstractContextManager["_Editor"]):
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             if not self.is_done and self._file.exists() and self._is_edited():
-                again = command(self._invocation, "edit", "--from", str(self._file))
+                again = targeted_command(self._invocation, "edit", "--from", str(self._file))
                 self._invocation.screen.tell(f"Your text is in {self._file}\nTo use it: {again}")
                 return
             self._file.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, how:
     """Return the plan of the saved text, after the user has fixed all problems."""
     with invocation.waiting():
         document = client.read()
-    first = text = f"{_HINT}{_BASE}{digest(document)}\n{to_buffer(document)}"
+    first = text = f"{_HINT}{_BASE}{document_digest(document)}\n{to_buffer(document)}"
     while True:
         edited = editor.open(text)
         if without_marks(edited) == first or not without_marks(edited).strip():
@@ -143,7 +143,7 @@ def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[byte
         with invocation.waiting():
             document = client.read()
         base = next((line.removeprefix(_BASE) for line in text.splitlines() if line.startswith(_BASE)), None)
-        if base not in (None, digest(document)):
+        if base not in (None, document_digest(document)):
             raise PlanOutdatedError(
                 "aws-auth has changed since this text was made.",
                 hint="Run `awsauth edit`, and copy the changes that are still needed. To undo the other change, too, "
@@ -168,7 +168,7 @@ def _plan_of_text(
         raise _BufferError(f"The edited text cannot be used.\n{listed}", hint=hint, problems=problems)
     with invocation.waiting():
         plan = client.plan(changes)
-    if plan.digest != digest(document):
+    if plan.digest != document_digest(document):
         hint = "Edit it again, and copy the changes that are still needed from your text."
         raise PlanOutdatedError("Another writer changed aws-auth while you were editing.", hint=hint)
     plan.raise_for_violations(how.allow)
@@ -199,7 +199,7 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -
     if not check_only:
         if changes or invocation.is_filter:
             with invocation.part_of_output("fixed"):
-                change(invocation, how, lambda client: client.plan(awsauth.normalize(client.read())))
+                run_change(invocation, how, lambda client: client.plan(awsauth.normalize(client.read())))
         elif is_odd and not how.dry_run:
             file = ManifestFile(invocation.file or "", normalize=True)
             state = file.read()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from awsauth.cli.command import AwsAuthGroup
 from awsauth.cli.completion import PRINCIPALS
 from awsauth.cli.history_commands import entry_history_command, entry_rollback_command
-from awsauth.cli.mapping_commands import GROUP, argument, change_command, choice, option
+from awsauth.cli.mapping_commands import GROUP_OPTION, argument, change_command, choice_option, option
 from awsauth.core.edit import changes as c
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _ARN: Final = argument("principal_arn", PRINCIPALS, "ARN")
 _FIELDS: Final = (
     _ARN,
-    choice("--type", "People and programs have STANDARD, nodes another one.", get_args(c.EntryType), "STANDARD"),
+    choice_option("--type", "People and programs have STANDARD, nodes another one.", get_args(c.EntryType), "STANDARD"),
     option("--username", "The Kubernetes username; by default the one that EKS makes.", metavar="NAME"),
-    GROUP,
+    GROUP_OPTION,
     option(
         "--access-policy policies",
         "An access policy, in the whole cluster or in namespaces; repeatable.",

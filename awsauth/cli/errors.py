@@ -11,7 +11,7 @@ import click
 
 from awsauth.boundary import caused_by
 from awsauth.cli.exit_codes import code_of
-from awsauth.cli.invocation import VARIABLES, Invocation, command, with_target
+from awsauth.cli.invocation import VARIABLES, Invocation, targeted_command, with_target
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
@@ -48,7 +48,7 @@ class ErrorReport(JsonValue):
     findings: tuple[Finding, ...]
 
 
-def show(error: Exception, invocation: Invocation) -> None:
+def show_error(error: Exception, invocation: Invocation) -> None:
     """Show an error on standard error; with JSON also as an object on standard output."""
     screen = invocation.screen
     if not isinstance(error, AwsAuthError):
@@ -186,6 +186,6 @@ def hint_of_unproven(revision: int, invocation: Invocation) -> str:
     context = click.get_current_context(silent=True)
     yes = ["--yes"] if context and context.params.get("yes") else []
     return (
-        f"Look at the difference, then name the revision:\n  {command(invocation, 'diff', str(revision))}\n"
-        f"  {command(invocation, invocation.command, '--to', str(revision), *yes)}"
+        f"Look at the difference, then name the revision:\n  {targeted_command(invocation, 'diff', str(revision))}\n"
+        f"  {targeted_command(invocation, invocation.command, '--to', str(revision), *yes)}"
     )

@@ -16,7 +16,7 @@ from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError, PolicyError
 from awsauth.read_limits import read_file, read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
-from awsauth.stores.file import located
+from awsauth.stores.file import naming_file
 from awsauth.stores.memory import ManifestText
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def name_of(file: str | IO[bytes]) -> str:
 
 def naming(file: str | IO[bytes]) -> AbstractContextManager[None]:
     """Put the name of a file before the location of errors in the block."""
-    return located(name_of(file))
+    return naming_file(name_of(file))
 
 
 def wanted_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:

@@ -11,9 +11,9 @@ import click
 import awsauth
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
-from awsauth.cli.confirm import ChangeOptions, change
+from awsauth.cli.confirm import ChangeOptions, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
-from awsauth.cli.invocation import Invocation, command
+from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
@@ -39,15 +39,15 @@ def command_for(invocation: Invocation, change: Change) -> str:
     """Return the command line for a change; for ``--file -`` it may be a Python call."""
     match change:
         case EnsureRole():
-            return command(invocation, "add", "role", change.role_arn, *_mapping(change))
+            return targeted_command(invocation, "add", "role", change.role_arn, *_mapping(change))
         case EnsureUser():
-            return command(invocation, "add", "user", change.user_arn, *_mapping(change))
+            return targeted_command(invocation, "add", "user", change.user_arn, *_mapping(change))
         case EnsureAccount():
-            return command(invocation, "add", "account", change.account)
+            return targeted_command(invocation, "add", "account", change.account)
     if invocation.is_filter:
         return call(change)
     printed = command_line("printf", "%s", json.dumps([change.to_json()]))
-    return f"{printed} | {command(invocation, 'apply', '-', '--yes')}"  # --yes, as standard input is not a terminal
+    return f"{printed} | {targeted_command(invocation, 'apply', '-', '--yes')}"  # --yes, as standard input is not a terminal
 
 
 def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
@@ -82,7 +82,7 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manne
         raise click.UsageError(f"{', '.join(how.given)} needs --fix: without it `check` changes nothing.")
     if fix:
         with invocation.part_of_output("fixed"):
-            change(invocation, how, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
+            run_change(invocation, how, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
     with invocation.client() as client, invocation.waiting():
         found = client.check()
     _show(invocation, found)
@@ -174,7 +174,7 @@ def _end_of_get(
     if lost:
         tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
-        tell(f"The text has problems ({len(document.problems)}): {command(invocation, 'check')}")
+        tell(f"The text has problems ({len(document.problems)}): {targeted_command(invocation, 'check')}")
     for note in view.notes:
         tell(note.line)
     if view.mode == "API":

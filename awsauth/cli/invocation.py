@@ -104,7 +104,7 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
     return {one.argument: value for one, value in given.items()}
 
 
-def command(invocation: Invocation, *words: str) -> str:
+def targeted_command(invocation: Invocation, *words: str) -> str:
     """Return the command line of a command for the same target."""
     return command_line("awsauth", *words, *_target_words(invocation.target))
 

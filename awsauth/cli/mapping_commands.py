@@ -9,8 +9,8 @@ import click
 
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
-from awsauth.cli.confirm import ChangeOptions, change
-from awsauth.core.access.matching import canonical, casefold_arn, effective_entries
+from awsauth.cli.confirm import ChangeOptions, run_change
+from awsauth.core.access.matching import canonical, casefold_arn, entries_for
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
 from awsauth.core.text.display import quoted
@@ -53,7 +53,7 @@ def change_command(
         lost = [one for one in how.given if one not in ("--out", "--yes", "--dry-run")]
         if how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
-        return change(invocation, how, lambda client: plan(client, **given))
+        return run_change(invocation, how, lambda client: plan(client, **given))
 
     out = option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
     shown = {"params": [*params, out], "help": does, "changes": True, "observes": observes}
@@ -91,7 +91,7 @@ def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
         message = f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings."
         raise UsageError(message, hint="Give the ARN, or the username with --username.")
     arn = casefold_arn(canonical(principal))
-    found = effective_entries(client.read().reading(key), {arn}).get(arn, {})
+    found = entries_for(client.read().reading(key), arn)
     usernames = {mapped.username for mapped in found.values()}
     if len(usernames) != 1:
         message = f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}."
@@ -109,7 +109,7 @@ def option(names: str, does: str, **attributes: Any) -> click.Option:
     return click.Option(names.split(), help=does, **attributes)
 
 
-def choice(names: str, does: str, values: Sequence[str], default: str) -> click.Option:
+def choice_option(names: str, does: str, values: Sequence[str], default: str) -> click.Option:
     """Return an option with a fixed set of values."""
     return option(names, does, type=click.Choice(values), default=default, show_default=True)
 
@@ -119,13 +119,13 @@ _USERNAME: Final = option("--username", "The Kubernetes username.", required=Tru
 _USERNAME_OF_NEW: Final = option(
     "--username", "The Kubernetes username; a principal that is mapped already keeps its own.", **_NAME
 )
-GROUP: Final = option(
+GROUP_OPTION: Final = option(
     "--group groups", "A Kubernetes group; repeatable.", multiple=True, metavar="NAME", shell_complete=GROUPS
 )
-_IF_MAPPED: Final = choice(
+_IF_MAPPED: Final = choice_option(
     "--if-mapped", "What to do with a principal that is mapped already.", get_args(IfMapped), "extend"
 )
-_MAPPING: Final = (_USERNAME_OF_NEW, GROUP, _IF_MAPPED)
+_MAPPING: Final = (_USERNAME_OF_NEW, GROUP_OPTION, _IF_MAPPED)
 
 add_command: Final = AwsAuthGroup(
     "add", help="Map a role, user or account, or extend its mapping. Repeating a command changes nothing."
@@ -162,7 +162,7 @@ _adding(
     "add_node_role(role_arn, kind=…)",
     "Map a role with the username and groups that nodes need.",
     argument("role_arn", ROLES, "ARN"),
-    choice("--kind", "What runs the nodes.", get_args(NodeKind), "ec2"),
+    choice_option("--kind", "What runs the nodes.", get_args(NodeKind), "ec2"),
     _IF_MAPPED,
 )
 _adding(
@@ -171,7 +171,7 @@ _adding(
     "Map the role of a permission set of IAM Identity Center. The role is looked up in the caller's account.",
     argument("permission_set"),
     _USERNAME,
-    GROUP,
+    GROUP_OPTION,
     option("--account", "The account that the role must be in.", metavar="ID"),
     _IF_MAPPED,
 )

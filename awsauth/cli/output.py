@@ -265,13 +265,13 @@ def debug_messages_on(screen: Output) -> Iterator[None]:
     """Show the library's log on standard error; with ``-vv`` also details and times."""
     import logging
 
-    from awsauth.debug_log import DETAIL, NAME
+    from awsauth.debug_log import DETAIL, LOGGER_NAME
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             screen.tell(self.format(record))
 
-    logger, handler = logging.getLogger(NAME), Handler()
+    logger, handler = logging.getLogger(LOGGER_NAME), Handler()
     before = logger.level
     is_detailed = screen.verbosity > 1
     handler.setFormatter(logging.Formatter("debug: %(asctime)s %(message)s" if is_detailed else "debug: %(message)s"))

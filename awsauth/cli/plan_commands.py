@@ -9,7 +9,7 @@ import click
 
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS
-from awsauth.cli.confirm import ChangeOptions, PreviewedChange, change, confirm_and_apply
+from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
 from awsauth.cli.output import findings_as_markdown
@@ -75,7 +75,7 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: b
     wanted = wanted_in(source)
     how = ChangeOptions(**manner)
     if not isinstance(wanted, Plan):
-        return change(invocation, how, lambda client: client.plan(wanted, keep_nodes=keep_nodes))
+        return run_change(invocation, how, lambda client: client.plan(wanted, keep_nodes=keep_nodes))
     if keep_nodes:
         raise click.UsageError("--keep-nodes goes with a manifest, not with a plan.")
     return confirm_and_apply(invocation, how, lambda client: _preview(invocation, client, wanted, how), again=False)

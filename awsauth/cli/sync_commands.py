@@ -16,7 +16,7 @@ from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, co
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
-from awsauth.cli.invocation import Invocation, command
+from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
 from awsauth.core.desired.decide import OnDrift
@@ -104,7 +104,7 @@ def sync_command(
     with naming(approved or ""):
         planned = SyncReport.from_text(read_input(approved)) if approved else None
     words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]
-    restore = f"run `{command(invocation, *words)}`"
+    restore = f"run `{targeted_command(invocation, *words)}`"
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
         def sync(**more: Any) -> Result:

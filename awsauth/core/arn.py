@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 from awsauth.core.text.display import quoted
 from awsauth.errors import InvalidValueError
 
-LONGEST: Final = 2048  # characters in an ARN, by IAM's own limit
+LONGEST_ARN: Final = 2048  # characters in an ARN, by IAM's own limit
 
 # ``aws-iam-authenticator`` ``pkg/endpoints``.
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 
-ACCOUNT: Final = re.compile(r"[0-9]{12}")
+ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 _ARN: Final = re.compile(
     r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL
 )
@@ -159,20 +159,20 @@ def account_id(account: str) -> str:
     Raises:
         InvalidValueError: it is not 12 digits.
     """
-    if not ACCOUNT.fullmatch(account):
+    if not ACCOUNT_ID.fullmatch(account):
         raise InvalidValueError(f"{quoted(account)} is not an AWS account ID.", hint="Pass the 12 digits as text.")
     return account
 
 
 def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
-    if len(arn) > LONGEST:
-        raise _invalid(arn, f"has more than the {LONGEST:,} characters of an ARN", f"An ARN looks like {example}.")
+    if len(arn) > LONGEST_ARN:
+        raise _invalid(arn, f"has more than the {LONGEST_ARN:,} characters of an ARN", f"An ARN looks like {example}.")
     match = _ARN.fullmatch(arn)
     if match is None:
         raise _invalid(arn, "is not an ARN", f"An ARN looks like {example}.")
     if match["partition"] not in PARTITIONS:
         raise _invalid(arn, "has an unknown partition", f"The partitions are {', '.join(PARTITIONS)}.")
-    if not ACCOUNT.fullmatch(match["account"]) or match["region"]:
+    if not ACCOUNT_ID.fullmatch(match["account"]) or match["region"]:
         raise _invalid(arn, "does not have an account of 12 digits", f"An ARN looks like {example}.")
     return match["partition"], match["service"], match["account"], match["resource"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from awsauth.core.yaml_input import Path, YamlInput
 
 
-VERSION: Final = 1  # the version of the saved form; another one is refused
+PLAN_VERSION: Final = 1  # the version of the saved form; another one is refused
 
 _FORMAT: Final = "awsauth-plan"
 _AGAIN: Final = "Make the plan again, and review it."
@@ -53,7 +53,7 @@ class Plan(NotebookValue, JsonValue):
     """
 
     uid: str
-    digest: str
+    document_digest: str
     changes: tuple[c.Change, ...]
     diff: Diff
     findings: tuple[Finding, ...] = ()
@@ -67,7 +67,7 @@ class Plan(NotebookValue, JsonValue):
         `findings` go behind those of the merge.
         """
         found = (*result.findings, *findings)
-        return cls(uid, digest(result.before), tuple(changes), diff(result.before, result.after), found)
+        return cls(uid, document_digest(result.before), tuple(changes), diff(result.before, result.after), found)
 
     @classmethod
     def of_entries(
@@ -140,7 +140,7 @@ class Plan(NotebookValue, JsonValue):
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values."""
-        values = {"format": _FORMAT, "version": VERSION, **JsonValue.to_json(self)}
+        values = {"format": _FORMAT, "version": PLAN_VERSION, **JsonValue.to_json(self)}
         return {**values, "checksum": _checksum(values)}
 
     @classmethod
@@ -154,9 +154,9 @@ class Plan(NotebookValue, JsonValue):
         """
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise PlanError(f'This is not a plan: a plan is JSON with "format": "{_FORMAT}".', hint=_AGAIN)
-        if (version := values.get("version")) != VERSION:
+        if (version := values.get("version")) != PLAN_VERSION:
             raise PlanError(
-                f"The plan has version {quoted(str(version))} of the format; this awsauth reads version {VERSION}.",
+                f"The plan has version {quoted(str(version))} of the format; this awsauth reads version {PLAN_VERSION}.",
                 hint="Apply it with the version of awsauth that made it, or make it again.",
             )
         content = {key: value for key, value in values.items() if key != "checksum"}
@@ -241,7 +241,7 @@ def _approved_part(found: Diff) -> tuple[tuple[MappingDiff, ...], tuple[AccessCh
     return found.mappings, found.effects
 
 
-def digest(document: Document) -> str:
+def document_digest(document: Document) -> str:
     """Return the digest of a document's data: ``sha256:`` and 64 hexadecimal digits."""
     return _checksum(dict(document.data))
 
@@ -341,13 +341,13 @@ def _neither(values: object) -> PlanError:
 
 
 def _parsed(text: str | bytes, as_json: str = "") -> YamlInput:
-    from awsauth.core.yaml_input import LARGEST, YamlInputError, parse_input
+    from awsauth.core.yaml_input import LARGEST_INPUT, YamlInputError, parse_input
 
     try:
         return parse_input(text.decode("utf-8-sig") if isinstance(text, bytes) else text)
     except (YamlInputError, UnicodeDecodeError) as error:
         problem, location = error.args if isinstance(error, YamlInputError) else ("is not text in UTF-8", "")
-        message = f"This is neither a plan nor a list of changes: it {problem}.{as_json * (len(text) > LARGEST)}"
+        message = f"This is neither a plan nor a list of changes: it {problem}.{as_json * (len(text) > LARGEST_INPUT)}"
         raise PlanError(message, location=location, hint=_EXAMPLE) from error
 
 

@@ -18,7 +18,7 @@ from ruamel.yaml.reader import ReaderError
 from awsauth.core.text.display import quoted, visible
 
 # The most characters of a text. ruamel.yaml reads about 100,000 in a second.
-LARGEST: Final = 256 * 2**10
+LARGEST_INPUT: Final = 256 * 2**10
 
 _DEEPEST: Final = 100
 _CORE: Final = "tag:yaml.org,2002:"
@@ -59,8 +59,8 @@ def parse_input(text: str) -> YamlInput:
     Raises:
         YamlInputError: it cannot be read.
     """
-    if len(text) > LARGEST:
-        raise YamlInputError(f"is too large: YAML may have {LARGEST // 2**10} KiB")
+    if len(text) > LARGEST_INPUT:
+        raise YamlInputError(f"is too large: YAML may have {LARGEST_INPUT // 2**10} KiB")
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _Composer
     try:

@@ -169,7 +169,7 @@ class EntryChanger:
         live, records = entry_sync.live_and_records(now.entries)
         report = acts.acts_of(desired, live, records, choices, proven=records, uid=now.calls.cluster.arn)
         proposal.settle(report, records)
-        diffs = entry_sync.entry_diffs(report, desired, now.entries)
+        diffs = entry_sync.diffs_of_acts(report, desired, now.entries)
         return replace(self.run(now._replace(diffs=diffs), options, None), sync=report)
 
     def run(self, pending: PendingEntries, options: Options, approved: Diff | None) -> Result:

@@ -13,12 +13,12 @@ from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
-from awsauth.kube.resources import REVISIONS, objects
+from awsauth.kube.resources import REVISIONS_PATH, list_objects
 
 if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
-NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
+JOURNAL_NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
 KEPT: Final = 100  # how many of the newest stay
 
 _LABEL: Final = f"{PREFIX}history"
@@ -81,20 +81,20 @@ class EntryJournal:
     def discard(self, number: int) -> None:
         """Delete a revision; if that fails, it stays."""
         with suppress(AwsAuthError):
-            self._transport.delete(f"{REVISIONS}/{NAME}-{number}")
+            self._transport.delete(f"{REVISIONS_PATH}/{JOURNAL_NAME}-{number}")
 
     def _create(self, revision: EntryRevision) -> bool:
         """Create the object of a revision; return False if its number is taken."""
         number, kept = revision.number, {"cluster": self._cluster_arn, **revision.to_json()}
         metadata = {
-            "name": f"{NAME}-{number}",
+            "name": f"{JOURNAL_NAME}-{number}",
             "namespace": NAMESPACE,
             "labels": {_LABEL: _OF_ENTRIES},
             "annotations": {_DIGEST: sha256_of(kept)},
         }
         made: Any = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata}
         try:
-            retry_unavailable(lambda: self._transport.post(REVISIONS, {**made, "revision": number, "data": kept}))
+            retry_unavailable(lambda: self._transport.post(REVISIONS_PATH, {**made, "revision": number, "data": kept}))
         except ApiError as error:
             if error.status != 409:
                 raise
@@ -103,7 +103,7 @@ class EntryJournal:
 
     def _objects(self) -> list[dict[str, Any]]:
         selector = f"{_LABEL}={_OF_ENTRIES}"
-        return retry_unavailable(lambda: list(objects(self._transport, REVISIONS, labelSelector=selector)))
+        return retry_unavailable(lambda: list(list_objects(self._transport, REVISIONS_PATH, labelSelector=selector)))
 
     def _read(self, value: dict[str, Any]) -> EntryRevision:
         """Return the revision in an object, with a `problem` if it cannot be used."""
@@ -120,4 +120,4 @@ class EntryJournal:
 
 def _number_of(value: dict[str, Any]) -> int:
     """Return the number in the name of an object; 0 without one."""
-    return number_of_name(value["metadata"]["name"], NAME) or 0
+    return number_of_name(value["metadata"]["name"], JOURNAL_NAME) or 0

@@ -8,7 +8,7 @@ from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryDiff, Step, steps
-from awsauth.core.guards.entries import as_mapping, by_namespace
+from awsauth.core.guards.entries import by_namespace, mapping_of
 from awsauth.core.text.display import quoted
 from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, ConflictError
@@ -118,7 +118,7 @@ def _takes(diff: EntryDiff) -> bool:
     if not diff.before or not diff.after:
         return diff.before is not None
     compared = by_namespace([diff.before, diff.after])
-    was, then = as_mapping(diff.before, compared), as_mapping(diff.after, compared)
+    was, then = mapping_of(diff.before, compared), mapping_of(diff.after, compared)
     return was.username != then.username or not set(was.groups) <= set(then.groups)
 
 

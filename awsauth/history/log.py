@@ -17,7 +17,7 @@ from awsauth.core.diff import Diff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, counted, note, warning
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
-from awsauth.core.revisions.restore import EMPTY
+from awsauth.core.revisions.restore import EMPTY_DOCUMENT
 from awsauth.core.revisions.revision import digest_of_owners, is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, command_line, quoted, visible
@@ -286,13 +286,13 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
 
     def document(info: RevisionInfo) -> Document | None:
         if info.kind == "deleted":
-            return EMPTY
+            return EMPTY_DOCUMENT
         return recorded(info.number, info.digest) if info.number else log.present
 
     def described(number: int, entry: LogEntry) -> LogEntry:
         info, older = entry.info, _before(log.entries, number)
         if info.creates or (older and older.info.kind == "deleted"):
-            before: Document | None = EMPTY
+            before: Document | None = EMPTY_DOCUMENT
         elif info.parent:
             before = recorded(info.parent, info.parent_digest)
         else:

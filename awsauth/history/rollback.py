@@ -13,7 +13,7 @@ from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest, owners_of
-from awsauth.core.revisions.restore import EMPTY, OUTSIDE, Author, HistoryState, Restoration, restore
+from awsauth.core.revisions.restore import EMPTY_DOCUMENT, OUTSIDE, Author, HistoryState, Restoration, restore
 from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
@@ -52,7 +52,7 @@ class RollbackProposal:
     writer: Callable[[], Writer] = Writer
     approved: Diff | None = None
     # The state that is undone; empty if a revision was named.
-    _undone: Document = field(default=EMPTY, init=False)
+    _undone: Document = field(default=EMPTY_DOCUMENT, init=False)
     _findings: tuple[Finding, ...] = field(default=(), init=False)
     _read: dict[int, Revision] = field(default_factory=dict, init=False)
 

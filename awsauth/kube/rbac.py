@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.revisions.info import NAME
+from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import NAMESPACE
 from awsauth.core.text.display import double_quoted, quoted
 from awsauth.errors import NotFoundError, UsageError
@@ -126,7 +126,7 @@ def missing_rule(message: str, details: Mapping[str, Any], method: str, path: st
 
 # The rules for changing an existing ``aws-auth``, in addition to reading.
 CHANGER: Final = (
-    RbacRule("update", "configmaps", "", NAME, NAMESPACE),
+    RbacRule("update", "configmaps", "", CONFIG_MAP_NAME, NAMESPACE),
     RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
 )
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any, Final, get_args
 
 from awsauth.core.cluster.facts import Bindings, ClusterNode, ComputeType
-from awsauth.core.revisions.info import NAME
+from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import visible
 from awsauth.errors import UnreachableError
 from awsauth.kube.fields import Fields
 from awsauth.kube.transport import JSON, Transport
 
-PAGE: Final = "500"  # objects in a page, as for kubectl; it bounds the size of an answer
+PAGE_LIMIT: Final = "500"  # objects in a page, as for kubectl; it bounds the size of an answer
 
 # The most pages of a list. That is 100,000 objects: 20 times the nodes that a cluster may have, and 200 times the
 # revisions that are kept.
@@ -27,9 +27,9 @@ LIST_TIMEOUTS: Final = 10  # the time for a whole list, in timeouts of one reque
 # The ``Accept`` header for a list of objects without their contents.
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-REVISIONS: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
+REVISIONS_PATH: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisions"
 
-SELECTOR: Final = f"{LABEL}={NAME}"  # the label selector for the revisions of `aws-auth`
+SELECTOR: Final = f"{LABEL}={CONFIG_MAP_NAME}"  # the label selector for the revisions of `aws-auth`
 
 _BINDINGS_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
 _NODES_PATH: Final = "/api/v1/nodes"
@@ -37,7 +37,7 @@ _COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 _TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
 
 
-def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str) -> Iterator[dict[str, Any]]:
+def list_objects(transport: Transport, path: str, *, accept: str = JSON, **query: str) -> Iterator[dict[str, Any]]:
     """Yield the objects of a list.
 
     Raises:
@@ -51,9 +51,9 @@ def objects(transport: Transport, path: str, *, accept: str = JSON, **query: str
 def pages(
     transport: Transport, path: str, *, accept: str = JSON, **query: str
 ) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
-    """Yield the pages of a list, each with the server's time; raises like `objects`."""
+    """Yield the pages of a list, each with the server's time; raises like `list_objects`."""
     seen: set[str] = set()
-    query["limit"] = PAGE
+    query["limit"] = PAGE_LIMIT
     end = time.monotonic() + LIST_TIMEOUTS * transport.timeout
     for _ in range(MOST_PAGES):
         answer = transport.request("GET", path, query, accept=accept)
@@ -86,8 +86,8 @@ def read_bindings(transport: Transport) -> Bindings:
         ApiError: the answers are not lists of bindings.
         AwsAuthError: the transport raises it.
     """
-    cluster_wide = objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
-    return bindings_of(cluster_wide, objects(transport, f"{_BINDINGS_PATH}rolebindings"))
+    cluster_wide = list_objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
+    return bindings_of(cluster_wide, list_objects(transport, f"{_BINDINGS_PATH}rolebindings"))
 
 
 def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:
@@ -138,7 +138,7 @@ def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
         ApiError: the answer is not a list of nodes.
         AwsAuthError: the transport raises it.
     """
-    return tuple(node_of(item) for item in objects(transport, _NODES_PATH))
+    return tuple(node_of(item) for item in list_objects(transport, _NODES_PATH))
 
 
 def node_of(item: Mapping[str, Any]) -> ClusterNode:
@@ -169,7 +169,7 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
         ApiError: the answer is not a list of revisions.
         AwsAuthError: the transport raises it.
     """
-    items = objects(transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR)
-    revisions = (Fields(item, "ControllerRevision", REVISIONS).object("metadata") for item in items)
+    items = list_objects(transport, REVISIONS_PATH, accept=METADATA, labelSelector=SELECTOR)
+    revisions = (Fields(item, "ControllerRevision", REVISIONS_PATH).object("metadata") for item in items)
     found = {metadata.name(): owner_references(metadata) for metadata in revisions}
     return {name: owners for name, owners in found.items() if owners}

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-LARGEST: Final = LARGEST_FILE  # bytes of a file that are read
-
 # Seconds after which a temporary file was left by a writer that was killed. Others rename theirs within one second.
 LEFT_BEHIND: Final = 3600.0
 
@@ -88,7 +86,7 @@ class Folder:
         """
         return os.open(self._at(name), flags | _FILE | getattr(os, "O_NOFOLLOW", 0), mode, dir_fd=self._fd)
 
-    def read(self, name: str, most: int = LARGEST) -> tuple[bytes, os.stat_result]:
+    def read(self, name: str, most: int = LARGEST_FILE) -> tuple[bytes, os.stat_result]:
         """Return a file's first bytes, at most `most`, and its status.
 
         Raises:
@@ -173,12 +171,12 @@ def is_something_else(error: OSError) -> bool:
     return error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def contents(fd: int, most: int = LARGEST) -> bytes:
+def contents(fd: int, most: int = LARGEST_FILE) -> bytes:
     """Return the first bytes of an open file, at most `most`.
 
     Raises:
         IsADirectoryError: it is a folder.
-        ValueError: it is not a regular file, or has more than `LARGEST` bytes.
+        ValueError: it is not a regular file, or has more than `LARGEST_FILE` bytes.
     """
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
@@ -186,12 +184,12 @@ def contents(fd: int, most: int = LARGEST) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not a regular file")
     raw = b""
-    if status.st_size <= LARGEST:
+    if status.st_size <= LARGEST_FILE:
         with os.fdopen(fd, "rb", closefd=False) as file:
-            raw = file.read(min(most, LARGEST + 1))
+            raw = file.read(min(most, LARGEST_FILE + 1))
     size = max(len(raw), status.st_size)
-    if size > LARGEST:
-        raise ValueError(f"it has {size:,} bytes, and at most {LARGEST:,} are read")
+    if size > LARGEST_FILE:
+        raise ValueError(f"it has {size:,} bytes, and at most {LARGEST_FILE:,} are read")
     return raw
 
 

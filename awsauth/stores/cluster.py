@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions import info as meta
-from awsauth.core.revisions.info import NAME, FieldManager, Head, RevisionInfo
+from awsauth.core.revisions.info import CONFIG_MAP_NAME, FieldManager, Head, RevisionInfo
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
 from awsauth.kube.fields import fields_of
-from awsauth.kube.resources import METADATA, REVISIONS, SELECTOR, objects, owner_references, pages
+from awsauth.kube.resources import METADATA, REVISIONS_PATH, SELECTOR, list_objects, owner_references, pages
 from awsauth.stores import store
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
 
 _CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
-_CONFIG_MAP: Final = f"{_CONFIG_MAPS}/{NAME}"
-_LOCATION: Final = f"{NAMESPACE}/{NAME}"
+_CONFIG_MAP: Final = f"{_CONFIG_MAPS}/{CONFIG_MAP_NAME}"
+_LOCATION: Final = f"{NAMESPACE}/{CONFIG_MAP_NAME}"
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _IDENTITY: Final = ("uid", "resourceVersion")
 
@@ -108,7 +108,7 @@ class ClusterStore(store.Store):
             AwsAuthError: see `Transport.post`.
         """
         try:
-            made = self._transport.post(REVISIONS, revision.to_object(), self._query, accept=_META)
+            made = self._transport.post(REVISIONS_PATH, revision.to_object(), self._query, accept=_META)
         except ApiError as error:
             if error.status == 409:
                 self._taken.add(revision.number)
@@ -129,7 +129,7 @@ class ClusterStore(store.Store):
         """
         items: list[dict[str, Any]] = []
         now = datetime.now(timezone.utc)
-        for page, date in pages(self._transport, REVISIONS, accept=METADATA, labelSelector=SELECTOR):
+        for page, date in pages(self._transport, REVISIONS_PATH, accept=METADATA, labelSelector=SELECTOR):
             items += page
             now = date or now
         revisions: list[tuple[RevisionInfo, _ObjectIdentity]] = []
@@ -153,10 +153,10 @@ class ClusterStore(store.Store):
 
         They occupy their numbers.
         """
-        names = [_name_of(item) for item in objects(self._transport, REVISIONS, accept=METADATA)]
+        names = [_name_of(item) for item in list_objects(self._transport, REVISIONS_PATH, accept=METADATA)]
         numbers = {number for name in names if (number := number_of_name(name))} - seen
-        problem = f"It has no label {quoted(LABEL)} with the value {quoted(NAME)}."
-        return [store.InvalidRevision(f"{NAME}-{number}", problem, number) for number in sorted(numbers)]
+        problem = f"It has no label {quoted(LABEL)} with the value {quoted(CONFIG_MAP_NAME)}."
+        return [store.InvalidRevision(f"{CONFIG_MAP_NAME}-{number}", problem, number) for number in sorted(numbers)]
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`).
@@ -265,7 +265,7 @@ def _new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[
     The metadata is its labels, annotations and ``binaryData``.
     """
     if revision is None:
-        metadata = {"name": NAME, "namespace": NAMESPACE}
+        metadata = {"name": CONFIG_MAP_NAME, "namespace": NAMESPACE}
         return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
     config_map = {**revision.config_map(), "data": dict(data)}
     config_map["metadata"]["annotations"] = head_replaced(revision.annotations, revision)
@@ -273,7 +273,7 @@ def _new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[
 
 
 def _path(number: int) -> str:
-    return f"{REVISIONS}/{NAME}-{number}"
+    return f"{REVISIONS_PATH}/{CONFIG_MAP_NAME}-{number}"
 
 
 def _identity(value: Any) -> _ObjectIdentity:

@@ -52,7 +52,7 @@ _PROBLEMS: Final = {
 
 
 @contextlib.contextmanager
-def located(name: str) -> Iterator[None]:
+def naming_file(name: str) -> Iterator[None]:
     """Name a file before the location of errors in the block."""
     try:
         yield
@@ -79,7 +79,7 @@ class FileState:
         Raises:
             ManifestError: it holds no ``aws-auth`` that can be read.
         """
-        with located(name):
+        with naming_file(name):
             text, encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
             return cls(manifest.in_literal_blocks() if normalize else manifest, encoding, raw)
@@ -90,7 +90,7 @@ class FileState:
         Raises:
             ManifestError: the manifest cannot be edited.
         """
-        with located(name):
+        with naming_file(name):
             text = self.manifest.with_data(data)
             return FileState(Manifest.parse(text), self.encoding, self.encoding.encode(text))
 
@@ -342,7 +342,7 @@ class FileStore(RevisionFolder, Store):
         if not base.exists:
             others = {key: text for key, text in revision.annotations.items() if key not in owners}
             state = self._manifest.create(to_yaml(replace(revision, annotations=others).config_map()))
-            self.note(head)
+            self.note_head(head)
             if owners != self._records(None)[0]:
                 self._owners.write(owners)
             return _snapshot(state, head, owners)
@@ -355,11 +355,11 @@ class FileStore(RevisionFolder, Store):
             if (before, bool(unreadable)) != (base.annotations, bool(base.unreadable)):
                 raise self._manifest.changed()
             with self._owners.replaced(before, owners) if replaces else contextlib.nullcontext():
-                self.note(head, BEGUN)
+                self.note_head(head, BEGUN)
                 yield
 
         state = self._manifest.write(data, cast("FileState", base.raw), around, always=replaces)
-        self.note(head)
+        self.note_head(head)
         return _snapshot(state, head, owners)
 
     def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:

@@ -17,7 +17,7 @@ from awsauth.core.revisions.info import Head, RevisionInfo
 from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError
-from awsauth.stores.atomic_write import LARGEST, Folder, is_root, is_something_else, replace_file
+from awsauth.stores.atomic_write import LARGEST_FILE, Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_found, revision_taken
 
@@ -65,8 +65,8 @@ class RevisionFolder:
         recorded = revision.recorded(datetime.now(timezone.utc))
         raw = to_yaml(recorded.to_object()).encode("utf-8")
         with self._translated(f"Revision {revision.number} cannot be written"):
-            if len(raw) > LARGEST:
-                raise ValueError(f"it has {len(raw):,} bytes, and at most {LARGEST:,} can be read again")
+            if len(raw) > LARGEST_FILE:
+                raise ValueError(f"it has {len(raw):,} bytes, and at most {LARGEST_FILE:,} can be read again")
             with self._made() as (folder, manifest):
                 try:
                     _put(folder, _file_name(revision.number), raw, manifest)
@@ -129,7 +129,7 @@ class RevisionFolder:
             if info and info.digest == digest:
                 folder.remove(name)
 
-    def note(self, head: Head, state: str = "") -> None:
+    def note_head(self, head: Head, state: str = "") -> None:
         """Note that the manifest is at a revision, or is about to be (see `BEGUN`).
 
         Lines are only ever appended, so writers need no lock.
@@ -262,7 +262,7 @@ def _put(folder: Folder, name: str, raw: bytes, manifest: os.stat_result, *, is_
     replace_file(folder, name, raw, mode=manifest.st_mode & 0o644, owner=owner, is_new=is_new)
 
 
-def _read(folder: Folder, name: str, most: int = LARGEST) -> tuple[bytes, os.stat_result]:
+def _read(folder: Folder, name: str, most: int = LARGEST_FILE) -> tuple[bytes, os.stat_result]:
     """Read a file, and refuse a link, a folder, a pipe or a file that is too large."""
     try:
         return folder.read(name, most)

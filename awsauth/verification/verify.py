@@ -42,7 +42,7 @@ NOT_OBSERVED: Final = "not-observed"
 NOT_SEEN_YET: Final = "not-seen-yet"
 
 # Seconds after which an authenticator has seen a change. Mostly it takes milliseconds, and up to 2 seconds.
-SETTLES: Final = 3.0
+SEEN_AFTER: Final = 3.0
 
 
 def apply_and_verify(
@@ -182,7 +182,7 @@ def _granted(document: Document, arn: str) -> ProbeResult | None:
 
 def _failing(witnesses: Sequence[_Witness], seconds: float) -> _Witness | None:
     """Look until every witness gets access; return one that does not."""
-    end, settling = Backoff(seconds), Backoff(SETTLES)
+    end, settling = Backoff(seconds), Backoff(SEEN_AFTER)
     pending = list(witnesses)
     while pending:
         for witness in list(pending):

@@ -14,7 +14,7 @@ from botocore import exceptions as botocore_exceptions
 
 from awsauth.api import connect, whoami
 from awsauth.aws.eks import describe_cluster
-from awsauth.aws.errors import _CODES, address, clock_difference, safe_text, translate_errors
+from awsauth.aws.errors import _CODES, clock_difference, safe_text, shown_address, translate_errors
 from awsauth.aws.identity import ClusterIdentity, Identity
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsAuthError, AwsServiceError, CredentialsError, OutcomeUnknownError
@@ -108,7 +108,7 @@ def test_the_password_in_an_endpoint_is_not_told(
     ],
 )  # fmt: skip
 def test_of_an_address_only_what_is_certainly_no_password_is_shown(url: str | None, shown: str) -> None:
-    assert address(url) == shown
+    assert shown_address(url) == shown
 
 
 @pytest.mark.parametrize(

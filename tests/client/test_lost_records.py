@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.core.desired.records import LONGEST
+from awsauth.core.desired.records import ANNOTATIONS_LIMIT
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from tests.support.command_line import manifest_in
 from tests.support.memory_store import SharedMemoryStore
@@ -136,7 +136,7 @@ def test_a_record_that_went_on_purpose_is_not_lost(client: awsauth.AwsAuthClient
     assert not client.sync(fragment("c", hand="hand"), dry_run=True).sync.lost  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("text", [None, '{"a":null}', "x" * LONGEST, '{"v":1,"entries":{"role/x":1}}'])
+@pytest.mark.parametrize("text", [None, '{"a":null}', "x" * ANNOTATIONS_LIMIT, '{"v":1,"entries":{"role/x":1}}'])
 def test_a_lost_or_unreadable_record_is_not_replaced_unasked(client: awsauth.AwsAuthClient, text: str | None) -> None:
     two_teams(client)
     annotate(client, "b", text)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 import awsauth
 from awsauth.core.desired.acts import SyncReport
-from awsauth.core.desired.records import LONGEST
+from awsauth.core.desired.records import ANNOTATIONS_LIMIT
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import json_text
 from tests.support.command_line import NODE, manifest_in
@@ -267,7 +267,7 @@ def test_too_many_removals_and_an_empty_state_are_refused(client: awsauth.AwsAut
     assert client.sync(fragment("a"), max_removals=8, allow_empty=True).changed
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", "x" * LONGEST, '{"v":1,"entries":{}}'])
+@pytest.mark.parametrize("text", [None, "", "{}", "x" * ANNOTATIONS_LIMIT, '{"v":1,"entries":{}}'])
 def test_a_lost_or_broken_record_deletes_nothing_and_is_offered_back(
     client: awsauth.AwsAuthClient, text: str | None
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 import awsauth
 from awsauth.aws.access_entries import read_access_entries
 from awsauth.aws.eks import EksCluster
-from awsauth.aws.errors import MOST_PAGES
+from awsauth.aws.errors import MOST_AWS_PAGES
 from awsauth.aws.session import AwsSession
 from awsauth.errors import ApiError, AwsServiceError, FileError, KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube import resources as listing
@@ -233,7 +233,7 @@ def test_a_list_without_an_end_is_followed_for_so_many_pages() -> None:
     endless = pages()
     with Server(lambda send, _: send(next(endless))) as server:
         with pytest.raises(ApiError, match=f"It goes on after {listing.MOST_PAGES} pages"):
-            list(listing.objects(transport_to(server.url), PATH))
+            list(listing.list_objects(transport_to(server.url), PATH))
         assert len(server.paths) == listing.MOST_PAGES
 
 
@@ -243,7 +243,7 @@ def test_a_list_may_take_so_many_times_as_long_as_a_request(monkeypatch: pytest.
     monkeypatch.setattr(listing, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with Server(lambda send, _: send(next(endless))) as server:
         with pytest.raises(UnreachableError, match=f"not complete within {listing.LIST_TIMEOUTS} times"):
-            list(listing.objects(transport_to(server.url, timeout=PATIENCE), PATH))
+            list(listing.list_objects(transport_to(server.url, timeout=PATIENCE), PATH))
         assert len(server.paths) == listing.LIST_TIMEOUTS + 1
 
 
@@ -317,6 +317,6 @@ def test_a_list_of_eks_without_an_end_is_followed_for_so_many_pages(monkeypatch:
             "AWS_ENDPOINT_URL": server.url,
         }.items():
             monkeypatch.setenv(name, value)
-        with pytest.raises(AwsServiceError, match=f"The list goes on after {MOST_PAGES} pages"):
+        with pytest.raises(AwsServiceError, match=f"The list goes on after {MOST_AWS_PAGES} pages"):
             read_access_entries(AwsSession(region="eu-west-1"), cluster)
-        assert len(server.paths) in (MOST_PAGES, MOST_PAGES + 1)
+        assert len(server.paths) in (MOST_AWS_PAGES, MOST_AWS_PAGES + 1)

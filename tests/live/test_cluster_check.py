@@ -54,7 +54,7 @@ def test_the_bindings_of_a_real_cluster(cluster: Cluster) -> None:
 
 
 def test_lists_longer_than_a_page_are_read_to_the_end(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "PAGE", "2")
+    monkeypatch.setattr(listing, "PAGE_LIMIT", "2")
     for number in range(5):
         provider_id = f"aws:///us-east-1a/i-0123456789abcdef{number}"
         cluster.api.must(

@@ -304,7 +304,7 @@ def test_of_a_revision_that_is_no_metadata_only_the_beginning_is_read(tmp_path: 
 
 
 def test_no_revision_is_written_that_could_not_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revision_folder, "LARGEST", 5000)
+    monkeypatch.setattr(revision_folder, "LARGEST_FILE", 5000)
     manifest = tmp_path / "aws-auth.yaml"
     manifest.write_text(MANIFEST)
     with pytest.raises(HistoryError, match=r"it has [\d,]+ bytes, and at most 5,000 can be read again"):

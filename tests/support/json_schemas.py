@@ -184,7 +184,7 @@ def _whole(definitions: dict[str, Any]) -> dict[str, Any]:
     if saved := definitions.get("Plan"):
         envelope = {
             "format": {"const": plan._FORMAT},
-            "version": {"const": plan.VERSION},
+            "version": {"const": plan.PLAN_VERSION},
             "checksum": {"type": "string"},
         }
         saved["properties"] = {**envelope, **saved["properties"]}

@@ -13,7 +13,7 @@ from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureRole, EnsureUser, RemoveRole, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.guards.guards import run_guards
-from awsauth.core.plan import Plan, digest, load_plan_or_changes
+from awsauth.core.plan import Plan, document_digest, load_plan_or_changes
 from awsauth.errors import AwsAuthError, InvalidValueError, MappingConflictError, PlanError
 from tests.support.documents import strategies
 
@@ -70,7 +70,7 @@ def test_an_sso_entry_survives_saving() -> None:
 
 def test_what_is_printed_names_object_changes_and_findings() -> None:
     shown = str(plan_of(*CHANGES))
-    assert shown.startswith(f"Plan for the object with uid uid-1, {digest(DOCUMENT)}\n")
+    assert shown.startswith(f"Plan for the object with uid uid-1, {document_digest(DOCUMENT)}\n")
     assert f"+ role {PREFIX}/ci" in shown
     assert f"- role {PREFIX}/node" in shown
     assert "error node-mapping: " in shown
@@ -79,8 +79,17 @@ def test_what_is_printed_names_object_changes_and_findings() -> None:
 
 def test_digest_tells_states_apart_and_not_the_order_of_keys() -> None:
     ab, ba = Document({"a": "1", "b": "2"}), Document({"b": "2", "a": "1"})
-    assert digest(ab) == digest(ba)
-    assert len({digest(ab), digest(Document({"a": "12"})), digest(Document({"a": "1", "b": "\ud800"}))}) == 3
+    assert document_digest(ab) == document_digest(ba)
+    assert (
+        len(
+            {
+                document_digest(ab),
+                document_digest(Document({"a": "12"})),
+                document_digest(Document({"a": "1", "b": "\ud800"})),
+            }
+        )
+        == 3
+    )
 
 
 def test_a_plan_is_refused_for_another_object() -> None:

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.arn import LONGEST, PARTITIONS, canonical_role, is_user
+from awsauth.core.arn import LONGEST_ARN, PARTITIONS, canonical_role, is_user
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.index import entries_of, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry, ParsedList
@@ -46,7 +46,7 @@ _ORDINARY: Final = re.compile(
 # All of them, as `casefold_arn`: those that `canonical_role` or `canonical_user` leaves as it is.
 _NAME: Final = r"(?!awsreservedsso_(?![\w+=,.@-]{1,32}_[0-9a-f]{16}\Z))[\w+=,.@-]{1,64}"
 _CANONICAL: Final = (
-    rf"(?a)(?!.{{{LONGEST + 1}}})arn:(?:{'|'.join(PARTITIONS)}):(?:iam::[0-9]{{12}}:(?:root|role/{_NAME})"
+    rf"(?a)(?!.{{{LONGEST_ARN + 1}}})arn:(?:{'|'.join(PARTITIONS)}):(?:iam::[0-9]{{12}}:(?:root|role/{_NAME})"
     rf"|(?:iam::[0-9]{{12}}:user|sts::[0-9]{{12}}:federated-user)/(?:/|(?:[!-.0-~]+/)*){_NAME})"
 )
 
@@ -115,22 +115,20 @@ def counting(
 ) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
     """Yield the mapped principals, each with the key and entries that count.
 
-    The entries that count are as for `effective_entries`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does not
-    count.
+    The entries that count are as for `kept_entries`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does
+    not count.
     """
     seen: set[str] = set()
     for key in PRINCIPAL_KEYS:
         reading = document.reading(key)
-        found = effective_entries(reading, principals) if reading.entries else {}
+        found = kept_entries(reading, principals) if reading.entries else {}
         for arn, entries in found.items():
             if arn not in seen:
                 yield key, arn, entries
         seen.update(found)
 
 
-def effective_entries(
-    reading: ParsedList, principals: Collection[str] | None = None
-) -> dict[str, dict[int, MappingEntry]]:
+def kept_entries(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:
     """Return the mappings that the authenticator keeps, with their positions.
 
     The keys are ARNs as `casefold_arn` returns them. The authenticator keeps roles by ARN in lower case and users by
@@ -152,6 +150,11 @@ def effective_entries(
         if principals is None or arn in principals:
             found[arn][position] = mapped
     return found
+
+
+def entries_for(reading: ParsedList, arn: str) -> dict[int, MappingEntry]:
+    """Return the mappings that `kept_entries` has for one ARN, by position."""
+    return kept_entries(reading, {arn}).get(arn, {})
 
 
 def needs_instance(mapped: MappingEntry) -> bool:

@@ -16,7 +16,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity, warning
 from awsauth.core.guards.content import MANAGED_BY_TOOL
-from awsauth.core.revisions.info import FIELD_MANAGER, NAME, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
+from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
 
@@ -132,7 +132,7 @@ def _tracks_another(tracking_id: str) -> bool:
     It looks like ``APP:GROUP/KIND:NAMESPACE/NAME``.
     """
     parts = tracking_id.split(":")
-    return len(parts) == 3 and parts[2] != f"kube-system/{NAME}"
+    return len(parts) == 3 and parts[2] != "kube-system/aws-auth"
 
 
 class Reversal(NamedTuple):

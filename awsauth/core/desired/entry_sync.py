@@ -13,7 +13,7 @@ from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.desired.records import Record, applied, hashed, principal_name
 from awsauth.core.edit.changes import EntryChange, RemoveEntry
 from awsauth.core.entries.merge import EntryDiff, merge_entries
-from awsauth.core.entries.model import APPLIED, OWNER, AccessEntry, unbridged
+from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry, unbridged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ def live_and_records(entries: Iterable[AccessEntry]) -> tuple[Live, dict[str, Re
     return live, records
 
 
-def entry_diffs(
+def diffs_of_acts(
     report: SyncReport, desired: Mapping[str, Mapping[str, Wanted]], entries: Sequence[AccessEntry]
 ) -> tuple[EntryDiff, ...]:
     """Return the changes of entries and tags that the acts come to.
@@ -58,13 +58,13 @@ def entry_diffs(
     Raises:
         MappingConflictError: EKS cannot change an entry so.
     """
-    owned = {act.principal: {OWNER: "", APPLIED: ""} for act in report.of("release")}
+    owned = {act.principal: {OWNER_TAG: "", APPLIED: ""} for act in report.of("release")}
     changes: list[EntryChange] = [RemoveEntry(principal_arn=act.principal) for act in report.of("prune")]
     for act in report.of("create", "update", "restore", "adopt", "take", "record"):
         wanted = desired[act.owner][act.case.principal]
         change = wanted.fragment.entries[wanted.position].change
         changes.append(change)
-        owned[change.principal_arn] = {OWNER: act.owner, APPLIED: hashed(applied(wanted.mapped))["h"]}
+        owned[change.principal_arn] = {OWNER_TAG: act.owner, APPLIED: hashed(applied(wanted.mapped))["h"]}
     merged = {diff.principal_arn: diff for diff in merge_entries(entries, changes)}
     present = {entry.principal_arn: entry for entry in entries}
     for arn, tags in owned.items():

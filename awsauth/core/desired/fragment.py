@@ -14,7 +14,7 @@ from awsauth.boundary import public
 from awsauth.core import arn as arns
 from awsauth.core.desired.entry_sync import as_mapped
 from awsauth.core.desired.manifest import document_of, manifest_in
-from awsauth.core.desired.records import OWNER, principal_name
+from awsauth.core.desired.records import OWNER_NAME, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry, EntryType
@@ -51,7 +51,7 @@ def _list(value: Any) -> Any:
 
 
 def _owner(name: str) -> str:
-    if not re.fullmatch(OWNER, name):
+    if not re.fullmatch(OWNER_NAME, name):
         message = "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
         raise ValueError(message)
     return name
@@ -195,7 +195,7 @@ class Fragment(_Part):
         FragmentError: a field is unknown, or holds a value that it may not hold.
     """
 
-    owner: Annotated[str, AfterValidator(_owner), Field(json_schema_extra={"pattern": f"^{OWNER}$"})]
+    owner: Annotated[str, AfterValidator(_owner), Field(json_schema_extra={"pattern": f"^{OWNER_NAME}$"})]
     reason: str = ""
     roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
     users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")

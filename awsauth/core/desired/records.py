@@ -17,13 +17,13 @@ from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
 
-OWNER: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
+OWNER_NAME: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
 
 # Bytes of all records together beyond which entries are hashes.
 LONGEST_READABLE: Final = 128 * 2**10
 
 # Bytes that all annotations may have (``TotalAnnotationSizeLimitB``).
-LONGEST: Final = 256 * 2**10
+ANNOTATIONS_LIMIT: Final = 256 * 2**10
 
 _VERSION: Final = 1
 # Begins the name of a principal in records.
@@ -69,7 +69,7 @@ def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tup
     unreadable = []
     for name, text in annotations.items():
         owner = name.removeprefix(OWNER_PREFIX)
-        if name.startswith(OWNER_PREFIX) and re.fullmatch(OWNER, owner):
+        if name.startswith(OWNER_PREFIX) and re.fullmatch(OWNER_NAME, owner):
             record = _read(text)
             if record is None:
                 unreadable.append(owner)
@@ -80,7 +80,7 @@ def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tup
 
 def _read(text: str) -> Record | None:
     try:
-        value = json.loads(text) if len(text) <= LONGEST else None
+        value = json.loads(text) if len(text) <= ANNOTATIONS_LIMIT else None
     except (ValueError, RecursionError):
         return None
     entries = value.get("entries") if isinstance(value, dict) and value.get("v") == _VERSION else None
@@ -117,7 +117,7 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
     """
     others = {name: text for name, text in annotations.items() if name.removeprefix(OWNER_PREFIX) not in records}
     kept = owners_of(others)
-    room = LONGEST - _size(others) + _size(kept)
+    room = ANNOTATIONS_LIMIT - _size(others) + _size(kept)
     made = kept | _written(records)
     if _size(made) > min(LONGEST_READABLE, room):
         short = {owner: {name: hashed(last) for name, last in record.items()} for owner, record in records.items()}

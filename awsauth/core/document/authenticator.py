@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
 from awsauth.core.document.model import ARN_FIELD, Key, MappingEntry, Sso
 from awsauth.core.edit.changes import Change, Repair
 from awsauth.core.findings import Finding, Location, Severity
@@ -112,7 +112,7 @@ class EntryReader:
         if item.type in ("list", "map"):
             inner = item.node.children[item.node.kind == "mapping" :]
             account = inner[0].value if len(inner) == 1 else ""
-            hint = f'Write `"{account}"`.' if ACCOUNT.fullmatch(account) else "Write its 12 digits in quotes."
+            hint = f'Write `"{account}"`.' if ACCOUNT_ID.fullmatch(account) else "Write its 12 digits in quotes."
             self._dropped(item, "This account is not text.", hint)
             return None
         return MappingEntry("" if item.type == "null" else item.text)
@@ -211,7 +211,7 @@ def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
         return "" if mapped.principal else f"The entry has no `{arn_field}`."
     if mapped.principal:
         return "The entry has both `rolearn` and `sso`."
-    if not ACCOUNT.fullmatch(sso.account):
+    if not ACCOUNT_ID.fullmatch(sso.account):
         return "`accountID` of `sso` is not 12 digits in quotes."
     if not _PERMISSION_SET.fullmatch(sso.permission_set):
         return "`permissionSetName` of `sso` is not 1 to 32 letters, digits or `+=,.@_-`."

@@ -103,7 +103,7 @@ class EnsureRole(BaseChange):
 
     role_arn: str = field(metadata=validation.ROLE_ARN)
     username: str = field(metadata=validation.USERNAME)
-    groups: Sequence[str] = field(default=(), metadata=validation.GROUPS)
+    groups: Sequence[str] = field(default=(), metadata=validation.GROUP_LIST)
     if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 
@@ -120,7 +120,7 @@ class EnsureUser(BaseChange):
 
     user_arn: str = field(metadata=validation.USER_ARN)
     username: str = field(metadata=validation.USERNAME)
-    groups: Sequence[str] = field(default=(), metadata=validation.GROUPS)
+    groups: Sequence[str] = field(default=(), metadata=validation.GROUP_LIST)
     if_mapped: IfMapped = field(default="extend", metadata=validation.value_of(IfMapped))
 
 

@@ -215,7 +215,7 @@ ACCOUNT: Final = {"check": _text(arns.account_id, digits=12)}
 # A principal as a document may hold it, valid or not. Users have to be able to remove wrong ones.
 WRITTEN: Final = {"check": _written}
 USERNAME: Final = {"check": _text(partial(check_text, "the username"))}
-GROUPS: Final = {"check": _list(_text(partial(check_text, "the group")))}
+GROUP_LIST: Final = {"check": _list(_text(partial(check_text, "the group")))}
 ANY_GROUPS: Final = {"check": _list(_any_text)}
 TEXT: Final = {"check": lambda name, value: value if value is None else _any_text(name, value)}
 FLAG: Final = {"check": _flag}

@@ -35,7 +35,7 @@ TEMPORARY: Final = "awsauth/temporary"
 TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 
 # The tag of an access entry that names its owner.
-OWNER: Final = "awsauth/owner"
+OWNER_TAG: Final = "awsauth/owner"
 
 # The tag with a hash of what the owner applied last.
 APPLIED: Final = "awsauth/applied"
@@ -155,12 +155,12 @@ class AccessEntry(JsonValue):
     @property
     def owned(self) -> dict[str, str]:
         """The tags of its owner; empty texts for none."""
-        return {name: self.tags.get(name, "") for name in (OWNER, APPLIED)}
+        return {name: self.tags.get(name, "") for name in (OWNER_TAG, APPLIED)}
 
     @property
     def owner(self) -> str:
         """The owner in its tags; empty if it has none."""
-        return self.tags.get(OWNER, "")
+        return self.tags.get(OWNER_TAG, "")
 
     @property
     def as_mapping(self) -> MappingEntry:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.core.access.matching import casefold_arn, could_render, effective_entries, needs_instance
+from awsauth.core.access.matching import casefold_arn, could_render, entries_for, needs_instance
 from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.model import (
     ARN_FIELD,
@@ -123,7 +123,7 @@ class Search:
     def principals(self, key: Key, *, decided: bool) -> Looked:
         """Look into ``mapRoles`` or ``mapUsers``; `decided` if an earlier key decides."""
         reading = self._document.reading(key)
-        found = effective_entries(reading, {self._target}).get(self._target, {})
+        found = entries_for(reading, self._target)
         looked = self._looked(reading, found, self._entries(reading, found, decided=decided))
         return looked._replace(problems=self._problems(reading, found))
 
@@ -188,9 +188,7 @@ class Search:
         principal = casefold_arn(mapped.principal)
         if principal not in self._may_rename:
             readings = map(self._document.reading, PRINCIPAL_KEYS)
-            entries = [
-                m for reading in readings for m in effective_entries(reading, {principal}).get(principal, {}).values()
-            ]
+            entries = [mapped for reading in readings for mapped in entries_for(reading, principal).values()]
             self._may_rename[principal] = not any(map(self._is_not_offered, entries))
         if self._may_rename[principal]:
             return RenamePrincipal(principal_arn=mapped.principal, new_arn=self._caller.canonical_arn)
@@ -227,11 +225,7 @@ class Search:
         for name in self._misspelt.get(_normal(key), ()):
             reading = parse_list(key, self._document.data[name])
             is_account = key == "mapAccounts"
-            found = (
-                self._of_account(reading)
-                if is_account
-                else effective_entries(reading, {self._target}).get(self._target, {})
-            )
+            found = self._of_account(reading) if is_account else entries_for(reading, self._target)
             for position, mapped in found.items():
                 location = entry_location(reading, position)
                 location = self._document.place_of(Location(name, location.line, location.column, location.text))

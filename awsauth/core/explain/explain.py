@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, as_caller
-from awsauth.core.access.matching import Access, account_of, casefold_arn, effective_entries, reduces_access
+from awsauth.core.access.matching import Access, account_of, casefold_arn, entries_for, reduces_access
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
@@ -98,7 +98,7 @@ class _Explaining:
 
     def _is_mapped(self) -> bool:
         target = casefold_arn(self.caller.canonical_arn)
-        found = (effective_entries(self.document.reading(key), {target}) for key in PRINCIPAL_KEYS)
+        found = (entries_for(self.document.reading(key), target) for key in PRINCIPAL_KEYS)
         return self.caller.account in self.document.accounts or any(found)
 
     def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:

@@ -148,7 +148,7 @@ def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
-def is_administrator(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> bool:
+def makes_admin(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> bool:
     """Whether mappings make a principal an administrator, certainly or perhaps."""
     return _certainty(principal, outcomes, case) != _NO
 
@@ -293,7 +293,7 @@ def _is_gain(principal: str, old: matching.Outcomes, new: matching.Outcomes, cas
     """
     if all(map(is_node_mapping, new)) or all(SYSTEM_MASTERS in one.groups for one in old):
         return False
-    becomes_admin = is_administrator(principal, new, case) and not is_administrator(principal, old, case)
+    becomes_admin = makes_admin(principal, new, case) and not makes_admin(principal, old, case)
     return becomes_admin or not case.context.is_rollback or bool(matching.lost_groups(new, old))
 
 

@@ -16,7 +16,7 @@ from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy, lasting
-from awsauth.core.guards.access import is_administrator
+from awsauth.core.guards.access import makes_admin
 from awsauth.core.guards.context import GuardContext, GuardInput
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def access_of(
         found: defaultdict[str, list[MappingEntry]] = defaultdict(list)
         for entry in lasting(counted) if principals is None else counted:
             if principals is None or entry.principal in principals:
-                found[entry.principal].append(as_mapping(entry, compared))
+                found[entry.principal].append(mapping_of(entry, compared))
         by_principal = {**mapped.by_principal, **{principal: tuple(each) for principal, each in found.items()}}
         sides.append(Access(by_principal, mapped.accounts, frozenset(found)))
     return sides[0], sides[1]
@@ -90,12 +90,12 @@ def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
         return False
     if before:
         return BRIDGE_GROUP in before.groups
-    without = as_mapping(replace(after, policies=()), ())
+    without = mapping_of(replace(after, policies=()), ())
     mapped = case.old.of_principal(after.principal)
-    return is_administrator(after.principal, mapped, case) and not is_administrator(after.principal, (without,), case)
+    return makes_admin(after.principal, mapped, case) and not makes_admin(after.principal, (without,), case)
 
 
-def as_mapping(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingEntry:
+def mapping_of(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingEntry:
     """Return a mapping of the same effect, with policies as groups.
 
     The cluster-admin policy of the whole cluster stands as ``system:masters``, and so does the group of the bridge.
@@ -137,8 +137,8 @@ def taken(changes: Iterable[EntryDiff]) -> dict[str, tuple[str, ...]]:
         if before is None or before.lets_nodes_in:
             continue
         compared = by_namespace([before])
-        kept = set(as_mapping(after, compared).groups) if after else set()
-        lost = sorted(set(as_mapping(before, compared).groups) - kept)
+        kept = set(mapping_of(after, compared).groups) if after else set()
+        lost = sorted(set(mapping_of(before, compared).groups) - kept)
         if not after or found.get(before.principal) == ():
             found[before.principal] = ()
         elif lost:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
-from awsauth.core.arn import ACCOUNT, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document.index import kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
@@ -62,7 +62,7 @@ def _problem_of_parts(arn: str) -> str:
         return "not-an-arn"
     if problem := _KINDS.get((service, kind), "not-an-arn"):
         return problem
-    if not ACCOUNT.fullmatch(account):
+    if not ACCOUNT_ID.fullmatch(account):
         return "account-digits"
     if partition not in PARTITIONS:
         return "unknown-partition"

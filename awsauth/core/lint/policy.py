@@ -24,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from awsauth.boundary import public
-from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.serialization import model_problem
 from awsauth.core.text.display import quoted_value
@@ -42,7 +42,7 @@ def _list(value: Any) -> Any:
 
 
 def _known_account(account: str) -> str:
-    if not ACCOUNT.fullmatch(account):
+    if not ACCOUNT_ID.fullmatch(account):
         raise ValueError("is not an account: write 12 digits, in quotes")
     return account
 

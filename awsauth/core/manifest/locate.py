@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.nodes import BOM, Node, UntrustedYamlError, YamlSyntaxError, parse_all
-from awsauth.core.manifest.source import is_template_line, manifest_error, template_tool, templates
+from awsauth.core.manifest.source import is_template_line, manifest_error, template_spans, template_tool
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
 from awsauth.errors import ManifestError
@@ -141,7 +141,7 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
     offset = noticed_at(text, error.offset)
     fault = line_of(text, offset)
     for number, line in enumerate(text.split("\n"), 1):
-        if is_template_line(line) or (number in (fault - 1, fault) and any(templates(line))):
+        if is_template_line(line) or (number in (fault - 1, fault) and any(template_spans(line))):
             tool, command = template_tool(line)
             message = f"The file is a template of {tool}, not YAML: {quoted(line.strip())}."
             hint = f"{TEMPLATE_HINT} `{command}` checks the rendered one."

@@ -16,7 +16,7 @@ from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.outer_edits import edit_scalar, fill_empty, insert_key, remove_key, to_literal
-from awsauth.core.manifest.source import manifest_error, templates
+from awsauth.core.manifest.source import manifest_error, template_spans
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 
@@ -214,7 +214,7 @@ def _named(node: Node) -> str:
 
 
 def _not_text(text: str, node: Node, name: str, message: str) -> ManifestError:
-    if text.startswith("{{", node.start) and any(templates(text, node.start, node.end)):
+    if text.startswith("{{", node.start) and any(template_spans(text, node.start, node.end)):
         message = f"The value of {name} is a template, {quoted(text[node.start : node.end])}."
         return manifest_error(message, text, node.start, TEMPLATE_HINT)
     hint = "Put it in quotes."

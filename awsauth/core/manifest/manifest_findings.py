@@ -12,7 +12,7 @@ from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.manifest.literal_block import column_of
 from awsauth.core.manifest.locate import child, fields, string, target
-from awsauth.core.manifest.source import templates
+from awsauth.core.manifest.source import template_spans
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
 
@@ -40,7 +40,7 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
     ):
         node = child(metadata, field)
         # A template is rendered later, and another tool may add a missing name or namespace.
-        if node is not None and value not in ("", right) and not any(templates(value)):
+        if node is not None and value not in ("", right) and not any(template_spans(value)):
             hint = f"If this is meant for the authenticator, write `{field}: {right}` for {quoted(value)}."
             yield _unread(found.text, node, f"this is {quoted(this)}", hint)
     version = child(document, "apiVersion")

@@ -102,7 +102,7 @@ _TOOLS: Final = (
 _BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
 
 
-def templates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+def template_spans(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
     """Yield the span of each template between `start` and `end`.
 
     One without an end goes up to `end`.
@@ -136,7 +136,7 @@ def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> No
     """
     waiting = iter(splices)
     splice = next(waiting, None)
-    for opening, closing in templates(text, *within):
+    for opening, closing in template_spans(text, *within):
         while splice is not None and splice.end <= opening:
             splice = next(waiting, None)
         if splice is not None and splice.start < closing:
@@ -155,7 +155,7 @@ def check_lines(text: str, splices: list[Splice]) -> None:
         ManifestError: a replaced line holds a template, a new line follows or precedes one, or a splice is in its block.
     """
     for splice in splices:
-        for opening, closing in templates(text, splice.start, splice.end):
+        for opening, closing in template_spans(text, splice.start, splice.end):
             raise _touched(text, opening, closing)
         if splice.end > splice.start:
             continue

@@ -28,7 +28,7 @@ OBSERVED: Final = ("outside", "snapshot")  # the kinds of revisions whose state 
 
 NumberOrNone = Annotated[int, NoneForZero()]
 
-NAME: Final = "aws-auth"  # the ConfigMap's name, with which the names of its revisions begin
+CONFIG_MAP_NAME: Final = "aws-auth"  # the ConfigMap's name, with which the names of its revisions begin
 
 
 def data_digest(data: Mapping[str, str], binary_data: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -168,7 +168,7 @@ class RevisionInfo(JsonValue):
     @property
     def name(self) -> str:
         """The name of the revision's object."""
-        return f"{NAME}-{self.number}"
+        return f"{CONFIG_MAP_NAME}-{self.number}"
 
     @property
     def by(self) -> str:
@@ -186,7 +186,7 @@ def local_time(moment: datetime) -> str:
 
 PREFIX: Final = "awsauth/"
 OWNER_PREFIX: Final = f"{PREFIX}owner."  # of annotations that record the entries each owner applied last
-LONGEST: Final = 1024  # bytes of one annotation in UTF-8; all of an object may have 256 KiB
+LONGEST_TEXT: Final = 1024  # bytes of one annotation in UTF-8; all of an object may have 256 KiB
 
 _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -207,7 +207,7 @@ def fitting(text: str) -> str:
 def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Managers:
     """Return the managers that fit into an annotation; ``…`` stands for others."""
     kept = {key: tuple(owners) for key, owners in managers.items()}
-    while kept and len(_managers_text(kept).encode()) > LONGEST:
+    while kept and len(_managers_text(kept).encode()) > LONGEST_TEXT:
         key = max(kept, key=lambda name: len(_managers_text({name: kept[name]})))
         owners = [owner for owner in kept[key] if owner.client != _CUT]
         if owners:
@@ -384,6 +384,6 @@ def _unreadable(name: str, text: str) -> ValueError:
 
 def _cut(text: str) -> str:
     raw = text.encode("utf-8", "backslashreplace")
-    if len(raw) <= LONGEST:
+    if len(raw) <= LONGEST_TEXT:
         return text
-    return raw[: LONGEST - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+    return raw[: LONGEST_TEXT - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT

@@ -35,7 +35,7 @@ class Author(JsonValue):
         return self.kind in OBSERVED or self.writer.is_other_than(writer)
 
 
-EMPTY: Final = Document({})
+EMPTY_DOCUMENT: Final = Document({})
 OUTSIDE: Final = Author("outside", UNKNOWN_WRITER, 0)
 
 
@@ -109,7 +109,7 @@ class Restoration(JsonValue):
     kept: tuple[PrincipalEffect, ...] = ()
     reverted: tuple[PrincipalEffect, ...] = ()
     uid: str = field(default="", metadata=LEFT_OUT)
-    readable: Document = field(default=EMPTY, metadata=LEFT_OUT)
+    readable: Document = field(default=EMPTY_DOCUMENT, metadata=LEFT_OUT)
 
     def __str__(self) -> str:
         """Return a line for each effect, with the author of the present state."""
@@ -124,7 +124,7 @@ def restore(
     present: Document,
     *,
     writer: Writer,
-    undone: Document = EMPTY,
+    undone: Document = EMPTY_DOCUMENT,
     exact: bool = False,
 ) -> Restoration:
     """Return the restoration of an earlier document.

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 from awsauth.boundary import public, unguarded
 from awsauth.core.revisions import info as meta
-from awsauth.core.revisions.info import NAME, Head, RevisionInfo, Writer, data_digest
+from awsauth.core.revisions.info import CONFIG_MAP_NAME, Head, RevisionInfo, Writer, data_digest
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError
@@ -85,7 +85,7 @@ class Revision:
             "metadata": {
                 "name": self.info.name,
                 "namespace": NAMESPACE,
-                "labels": {LABEL: NAME},
+                "labels": {LABEL: CONFIG_MAP_NAME},
                 "annotations": meta.annotations_written(self.info),
                 **({"creationTimestamp": meta.time_text(created)} if created else {}),
             },
@@ -100,7 +100,7 @@ class Revision:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {
-                "name": NAME,
+                "name": CONFIG_MAP_NAME,
                 "namespace": NAMESPACE,
                 **{name: texts for name, texts in optional.items() if texts},
             },
@@ -118,10 +118,10 @@ class Revision:
         info = info_from_object(value)
         location = f"revision {info.name}"
         if value.get("kind", "ControllerRevision") != "ControllerRevision" or value.get("revision") != info.number:
-            raise refusal(location, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
+            raise unusable(location, f"its `revision` is {quoted(str(value.get('revision')), 40)}, not {info.number}")
         config_map = value.get("data")
         if not isinstance(config_map, dict) or config_map.get("kind") != "ConfigMap":
-            raise refusal(location, "its `data` is not a ConfigMap")
+            raise unusable(location, "its `data` is not a ConfigMap")
         metadata = config_map.get("metadata")
         kept = metadata if isinstance(metadata, dict) else {}
         binary_data = _texts(config_map, "binaryData", location)
@@ -129,7 +129,7 @@ class Revision:
             try:
                 base64.b64decode(text, validate=True)
             except (binascii.Error, ValueError) as error:
-                raise refusal(location, f"{quoted(key)} in its `binaryData` is not base64") from error
+                raise unusable(location, f"{quoted(key)} in its `binaryData` is not base64") from error
         labels, annotations = (_texts(kept, name, location) for name in ("labels", "annotations"))
         return cls(info, _texts(config_map, "data", location), binary_data, labels, annotations)
 
@@ -143,16 +143,16 @@ def info_from_object(value: Any) -> RevisionInfo:
     metadata = value.get("metadata") if isinstance(value, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(name, str):
-        raise refusal("an object in the history", "it has no name")
+        raise unusable("an object in the history", "it has no name")
     location = f"revision {quoted(name)[1:-1]}"
     number = number_of_name(name)
     if not number:
-        raise refusal(location, f"its name is not {NAME}- and a number from 1 to {HIGHEST:,}")
+        raise unusable(location, f"its name is not {CONFIG_MAP_NAME}- and a number from 1 to {HIGHEST:,}")
     annotations = _texts(metadata, "annotations", location)
     try:
         info = meta.read_annotations(number, annotations, metadata.get("creationTimestamp"))
     except ValueError as error:
-        raise refusal(location, str(error)) from error
+        raise unusable(location, str(error)) from error
     managed = metadata.get("managedFields")
     entries = [entry for entry in managed if isinstance(entry, dict)] if isinstance(managed, list) else []
     recorded_by = tuple(dict.fromkeys(str(entry.get("manager") or "") for entry in entries))
@@ -164,7 +164,7 @@ def is_sound(info: RevisionInfo) -> bool:
     return info.digest == meta.digest_of(info)
 
 
-def number_of_name(name: str, before: str = NAME) -> int | None:
+def number_of_name(name: str, before: str = CONFIG_MAP_NAME) -> int | None:
     """Return the number in the name of a revision's object, or None if it has none.
 
     Args:
@@ -238,11 +238,11 @@ def _texts(mapping: Mapping[str, Any], key: str, location: str) -> dict[str, str
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(part, str) for pair in value.items() for part in pair):
-        raise refusal(location, f"its `{key}` is not a mapping of texts")
+        raise unusable(location, f"its `{key}` is not a mapping of texts")
     return cast("dict[str, str]", value)
 
 
-def refusal(location: str, problem: str) -> HistoryError:
+def unusable(location: str, problem: str) -> HistoryError:
     """Return the error for an object in the history that is not a revision.
 
     awsauth did not record it, or it was changed since.

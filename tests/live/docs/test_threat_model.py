@@ -14,7 +14,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import AdmissionError, ForbiddenError, UnprovenHistoryError
-from awsauth.kube.resources import REVISIONS
+from awsauth.kube.resources import REVISIONS_PATH
 from awsauth.stores.cluster import ClusterStore
 from tests.support.connections import connected
 from tests.support.paths import PROJECT
@@ -113,7 +113,7 @@ def test_the_policy_lets_only_those_record_revisions_who_may_update_the_object(
 
 
 def post(store: ClusterStore, made: dict[str, Any]) -> object:
-    return store._transport.post(REVISIONS, made)
+    return store._transport.post(REVISIONS_PATH, made)
 
 
 def refusal(act: Callable[[], object]) -> str:

@@ -377,7 +377,7 @@ def test_without_the_right_to_keep_revisions_the_rule_is_named_and_nothing_chang
 
 
 def test_many_revisions_are_listed_in_pages(store: ClusterStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing_module, "PAGE", "2")
+    monkeypatch.setattr(listing_module, "PAGE_LIMIT", "2")
     for number in range(1, 6):
         store.record(draft(number, None, {"mapRoles": str(number)}, reason="x" * 900))
     assert [info.number for info in store.list_revisions().revisions] == [1, 2, 3, 4, 5]

@@ -23,7 +23,7 @@ from awsauth.errors import (
     UnavailableError,
     UsageError,
 )
-from awsauth.options import LONGEST
+from awsauth.options import LONGEST_REVERT
 from awsauth.stores.cluster import ClusterStore
 from awsauth.verification.verify import NOT_OBSERVED, NOT_SEEN_YET, _Witness
 from tests.support.waiting import PATIENCE
@@ -138,10 +138,10 @@ def test_a_change_that_locks_the_caller_out_is_reverted_with_the_token_from_befo
     before = data(named)
     with named.client() as client:
         with pytest.raises(GuardError):
-            client.remove_role_mapping(named.arn("revert-me"), revert_after=LONGEST)
+            client.remove_role_mapping(named.arn("revert-me"), revert_after=LONGEST_REVERT)
         began = time.monotonic()
         with pytest.raises(RevertedError) as caught:
-            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=LONGEST)
+            client.remove_role_mapping(named.arn("revert-me"), allow=ALLOWED, revert_after=LONGEST_REVERT)
         assert time.monotonic() - began < PATIENCE
         log = client.history().entries
     assert data(named) == before
@@ -171,7 +171,9 @@ def test_one_bad_edit_of_the_text_is_reverted(named: NamedCluster, remembering: 
     named.serve_from(remembering)
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError):
-        client.apply(ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=LONGEST)
+        client.apply(
+            ReplaceText(key="mapRoles", text="- rolearn: {{oops}}\n"), allow=ALLOWED, revert_after=LONGEST_REVERT
+        )
     assert data(named) == before
 
 
@@ -180,7 +182,7 @@ def test_a_role_that_was_named_and_is_shut_out_has_the_change_reverted(named: Na
     deputy = named.arn("revert-role-deputy")
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError, match=r"revert-role-deputy` gets no access"):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST_REVERT)
     assert data(named) == before
 
 
@@ -201,7 +203,7 @@ def test_a_change_that_works_stays(named: NamedCluster, remembering: ApiServer) 
     role = named.arn("revert-stays-target")
     with named.client() as client:
         result = client.add_role_mapping(
-            role, username="x", verify=["caller", role], revert_after=LONGEST, wait=PATIENCE
+            role, username="x", verify=["caller", role], revert_after=LONGEST_REVERT, wait=PATIENCE
         )
         assert not {NOT_SEEN_YET, NOT_OBSERVED}.intersection(codes(result))
         assert client.explain(role).username == "x"
@@ -212,7 +214,7 @@ def test_a_change_of_the_callers_own_groups_that_works_stays(named: NamedCluster
     administrator(named, "revert_groups")
     change = RemoveGroups(principal_arn=named.arn("revert-groups"), groups=["system:masters"])
     with named.client() as client:
-        assert client.apply(change, allow=ALLOWED, revert_after=LONGEST).changed
+        assert client.apply(change, allow=ALLOWED, revert_after=LONGEST_REVERT).changed
     named.await_in("revert-groups", ())
 
 
@@ -234,7 +236,7 @@ def test_what_others_wrote_meanwhile_stays(named: NamedCluster, monkeypatch: pyt
     monkeypatch.setattr(_Witness, "look", meanwhile)
     deputy = named.arn("revert-others-deputy")
     with named.client() as client, pytest.raises(RevertedError):
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST_REVERT)
     roles = {role.role_arn for role in AwsAuthClient.in_memory(data(named)).read().roles}
     assert roles == {named.arn(f"revert-others{end}") for end in ("", "-deputy", "-node")}
 
@@ -251,7 +253,7 @@ def test_a_change_that_is_not_looked_at_to_the_end_is_reverted(
 
     monkeypatch.setattr(_Witness, "look", interrupted)
     with named.client() as client, pytest.raises(interruption):
-        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=LONGEST)
+        client.add_role_mapping(named.arn("revert-stop-target"), username="x", revert_after=LONGEST_REVERT)
     assert data(named) == before
 
 
@@ -271,7 +273,7 @@ def test_what_goes_wrong_while_it_is_looked_at_is_told_with_the_revert(
         named.client() as client,
         pytest.raises(RevertedError, match="verification was interrupted: The API server cannot"),
     ):
-        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=LONGEST)
+        client.add_role_mapping(named.arn("revert-odd-target"), username="x", revert_after=LONGEST_REVERT)
     assert data(named) == before
 
 
@@ -290,7 +292,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 
     monkeypatch.setattr("awsauth.verification.verify.ClusterStore.read", failing)
     with named.client() as client, pytest.raises(NotRevertedError, match="could not be reverted") as caught:
-        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST)
+        client.remove_role_mapping(deputy, verify=[deputy], revert_after=LONGEST_REVERT)
     assert "revert-fails-deputy" not in str(data(named))
     assert caught.value.changed is True
     assert f"controllerrevision aws-auth-{caught.value.restores} -o 'jsonpath={{.data}}'" in caught.value.hint
@@ -305,7 +307,7 @@ def test_a_revert_that_fails_says_that_the_change_is_in_force(
 def test_a_caller_who_does_not_get_in_changes_nothing(named: NamedCluster) -> None:
     named.be_role("revert-outsider")
     with named.client() as client, pytest.raises(AuthenticationError):
-        client.add_role_mapping(named.arn("x"), username="x", revert_after=LONGEST)
+        client.add_role_mapping(named.arn("x"), username="x", revert_after=LONGEST_REVERT)
     assert named.cluster.aws_auth() is None
 
 

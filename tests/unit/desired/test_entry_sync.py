@@ -9,7 +9,7 @@ import pytest
 
 from awsauth.core.desired.acts import SyncReport, acts_of
 from awsauth.core.desired.decide import Choices
-from awsauth.core.desired.entry_sync import as_mapped, entry_diffs, live_and_records
+from awsauth.core.desired.entry_sync import as_mapped, diffs_of_acts, live_and_records
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
@@ -33,7 +33,7 @@ def synced(
     desired = combined(fragments, entries=True)
     live, records = live_and_records(entries)
     report = acts_of(desired, live, records, Choices(**choices), proven=records)
-    return report, entry_diffs(report, desired, entries)
+    return report, diffs_of_acts(report, desired, entries)
 
 
 def after(fragments: list[Fragment], entries: list[AccessEntry], **choices: Any) -> list[AccessEntry]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from awsauth.core.desired.records import LONGEST, LONGEST_READABLE, applied, is_as_applied, read_records, write_records
+from awsauth.core.desired.records import (
+    ANNOTATIONS_LIMIT,
+    LONGEST_READABLE,
+    applied,
+    is_as_applied,
+    read_records,
+    write_records,
+)
 from awsauth.core.document.model import MappingEntry
 from awsauth.errors import FragmentError
 
@@ -47,7 +54,9 @@ def test_a_long_record_holds_hashes() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(FragmentError, match="have room for"):
-        write_records({"a": many(200)}, {"kubectl.kubernetes.io/last-applied-configuration": "x" * (LONGEST - 1000)})
+        write_records(
+            {"a": many(200)}, {"kubectl.kubernetes.io/last-applied-configuration": "x" * (ANNOTATIONS_LIMIT - 1000)}
+        )
     with pytest.raises(FragmentError, match="have room for"):
         write_records({"a": many(10_000)}, {})
 
@@ -55,13 +64,13 @@ def test_what_does_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "x", "[]", '{"v":2,"entries":{}}', '{"v":1}', '{"v":1,"entries":[]}', '{"v":1,"entries":{"role/x":{"u":1,"g":[]}}}',
-     '{"v":1,"entries":{"role/x":{"u":"x","g":"y"}}}', '{"v":1,"entries":{"role/x":{"h":null}}}', "[" * 100_000, " " * (LONGEST + 1),
+     '{"v":1,"entries":{"role/x":{"u":"x","g":"y"}}}', '{"v":1,"entries":{"role/x":{"h":null}}}', "[" * 100_000, " " * (ANNOTATIONS_LIMIT + 1),
      '{"v":1,"entries":{"x":{"u":"u","g":[]}}}', '{"v":1,"entries":{"role/":{"u":"u","g":[]}}}', '{"v":1,"entries":{"group/x":{"h":"1"}}}'],
     ids=range(14),
 )  # fmt: skip
 def test_what_cannot_be_read_is_said_and_kept(text: str) -> None:
     assert read_records({KEY: text}) == ({}, ("a",))
-    if len(text) < LONGEST:
+    if len(text) < ANNOTATIONS_LIMIT:
         assert write_records({"b": {NAME: applied(ENTRY)}}, {KEY: text})[KEY] == text
 
 

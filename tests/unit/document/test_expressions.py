@@ -15,7 +15,7 @@ import pytest
 
 import awsauth
 from awsauth.core.access import matching
-from awsauth.core.desired.records import OWNER
+from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
@@ -59,8 +59,8 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
     "core.access.matching.placeholders": [(re.compile(matching._IN_ARN), "findall")],
     "core.access.matching.filled": [(re.compile(matching._IN_ARN), "subn")],
-    "core.desired.fragment._owner": [(re.compile(OWNER), "fullmatch")],
-    "core.desired.records.read_records": [(re.compile(OWNER), "fullmatch")],
+    "core.desired.fragment._owner": [(re.compile(OWNER_NAME), "fullmatch")],
+    "core.desired.records.read_records": [(re.compile(OWNER_NAME), "fullmatch")],
     "core.goyaml.nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
     "core.goyaml.nodes.document": [(re.compile(nodes._QUESTION_AHEAD), "match")],
     "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import is_on_the_way, steps
 from awsauth.core.entries.model import unbridged
-from awsauth.core.guards.entries import as_mapping, by_namespace
+from awsauth.core.guards.entries import by_namespace, mapping_of
 from tests.support.access_entries import ADMIN_POLICY, EDIT, VIEW, change, entry, nodes
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_every_order_of_calls_leads_to_the_wanted_entry(
         assert is_on_the_way(diff, now)
         if before and after and step.entry:
             # Until it has the new rights, the entry has the old ones.
-            old, new, kept = (set(as_mapping(one, COMPARED).groups) for one in (before, after, step.entry))
+            old, new, kept = (set(mapping_of(one, COMPARED).groups) for one in (before, after, step.entry))
             assert old <= kept or new <= kept
         now = step.entry
     assert now == after or (bridged and unbridged(now) == after)

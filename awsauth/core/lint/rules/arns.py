@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import can_match, is_canonical
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE
-from awsauth.core.arn import ACCOUNT, PARTITIONS
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
 from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
 from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
@@ -41,7 +41,7 @@ def map_accounts(context: LintContext) -> Iterator[Match]:
         mapAccounts: |
           []
     """
-    accounts = {item.mapped.principal: item for item in context.accounts if ACCOUNT.fullmatch(item.mapped.principal)}
+    accounts = {item.mapped.principal: item for item in context.accounts if ACCOUNT_ID.fullmatch(item.mapped.principal)}
     for item in accounts.values():
         impact = "Every user and role of it can authenticate, with its ARN as username and without groups."
         yield item.match("A whole account has access.", impact, "Map single users and roles instead.")
@@ -63,7 +63,7 @@ def account_number(context: LintContext) -> Iterator[Match]:
     """
     for item in context.accounts:
         account = item.mapped.principal
-        if not ACCOUNT.fullmatch(account) and (account.isdigit() or not can_match(account)):
+        if not ACCOUNT_ID.fullmatch(account) and (account.isdigit() or not can_match(account)):
             message = "This is not an account: it does not have 12 digits."
             yield item.match(message, "It grants no access.", "Write all 12 digits in quotes, with leading zeros.")
 

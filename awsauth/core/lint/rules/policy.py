@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import account_of, can_match, could_match, could_render, principal_of
 from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
-from awsauth.core.arn import ACCOUNT, partition_of
+from awsauth.core.arn import ACCOUNT_ID, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.lint import rule as registry
 from awsauth.core.lint.rule import Match, Rule, policy_rule
@@ -45,7 +45,7 @@ def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
     """
     for item in [*context.effective_items, *context.accounts] if policy.accounts is not None else ():
         account = _account(item)
-        if ACCOUNT.fullmatch(account) and account not in (policy.accounts or ()):
+        if ACCOUNT_ID.fullmatch(account) and account not in (policy.accounts or ()):
             yield _outside(item, "account", account)
 
 

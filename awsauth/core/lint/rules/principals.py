@@ -41,9 +41,8 @@ def mixed_partitions(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws-cn:iam::111122223333:user/alice
             username: alice
     """
-    partitions = {
-        item: partition_of(item.arn) for item in context.effective_items if not item.fault and item.mapped.principal
-    }
+    items = (item for item in context.effective_items if not item.fault and item.mapped.principal)
+    partitions = {item: partition_of(item.arn) for item in items}
     (usual, most), *others = Counter(partitions.values()).most_common() or [("", 0)]
     for other, count in others:
         item = next(item for item, partition in partitions.items() if partition == other)

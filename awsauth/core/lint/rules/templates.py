@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from awsauth.core.access.matching import PLACEHOLDER, placeholders
-from awsauth.core.arn import ACCOUNT
+from awsauth.core.arn import ACCOUNT_ID
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, NameKind
@@ -150,7 +150,7 @@ class _Unfilled(NamedTuple):
 
 def _unfilled(context: LintContext) -> Iterator[_Unfilled]:
     arns = [(item, item.mapped.principal) for item in context.items if item.fault]
-    accounts = (item for item in context.accounts if not ACCOUNT.fullmatch(item.mapped.principal))
+    accounts = (item for item in context.accounts if not ACCOUNT_ID.fullmatch(item.mapped.principal))
     arns += [(item, f"arn:aws:iam::{item.mapped.principal}:root") for item in accounts]
     for item, arn in arns:
         yield from (_Unfilled(token, item, None, item.mapped.principal) for token in placeholders(arn))
