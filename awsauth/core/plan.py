@@ -53,7 +53,7 @@ class Plan(NotebookValue, JsonValue):
     """
 
     uid: str
-    document_digest: str
+    digest: str
     changes: tuple[c.Change, ...]
     diff: Diff
     findings: tuple[Finding, ...] = ()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from awsauth.core.goyaml.nodes import Node
-from awsauth.core.manifest.locate import ConfigMapLocation
+    from awsauth.core.manifest.locate import ConfigMapLocation
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
