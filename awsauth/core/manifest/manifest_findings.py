@@ -11,7 +11,7 @@ from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.manifest.literal_block import column_of
-from awsauth.core.manifest.locate import child, fields, string, target
+from awsauth.core.manifest.locate import ConfigMapLocation, child, fields, string, target
 from awsauth.core.manifest.source import template_spans
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.manifest.locate import ConfigMapLocation
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"

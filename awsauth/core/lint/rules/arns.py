@@ -11,7 +11,7 @@ from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
 from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
 from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
-from awsauth.core.edit.changes import RenamePrincipal
+from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import arn_problem, bare, has_invisible, has_several, role_or_nothing
 from awsauth.core.lint.rule import Match, arn_rule, rule
@@ -20,7 +20,6 @@ from awsauth.core.text.display import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.edit.changes import Change
     from awsauth.core.lint.context import LintContext, LintEntry
 
 _RESOURCE: Final = re.compile(r"arn:[\w-]+:(?!iam|sts)([a-z][\w-]*):[\w-]*:\d*:([a-z][\w-]*)[:/]", re.ASCII)
