@@ -51,7 +51,7 @@ def list_objects(transport: Transport, path: str, *, accept: str = JSON, **query
 def pages(
     transport: Transport, path: str, *, accept: str = JSON, **query: str
 ) -> Iterator[tuple[list[dict[str, Any]], datetime | None]]:
-    """Yield the pages of a list, each with the server's time; raises like `list_objects`."""
+    """Yield the pages of a list with the server's time; raises like `list_objects`."""
     seen: set[str] = set()
     query["limit"] = PAGE_LIMIT
     end = time.monotonic() + LIST_TIMEOUTS * transport.timeout
