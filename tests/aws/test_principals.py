@@ -255,7 +255,7 @@ def test_a_replaced_role_is_found_with_the_rename_as_cure() -> None:
     assert document.data["mapRoles"][found.location.column - 1 :].startswith(f'"{ADMIN_OLD}"')
     mended = merge(document, found.fix)
     assert [role.role_arn for role in mended.roles] == [f"{ROLE}/other", ADMIN_NEW]
-    assert replaced_sso_roles(mended, [path_of(ADMIN_NEW)]) == ()
+    assert list(replaced_sso_roles(mended, [path_of(ADMIN_NEW)])) == []
 
 
 def test_a_replaced_role_written_with_its_path_is_found() -> None:
@@ -289,7 +289,7 @@ def test_of_several_new_roles_none_is_guessed() -> None:
     ids=["nothing known", "still there", "one more", "another set", "another account"],
 )
 def test_a_role_that_is_not_known_to_be_replaced_is_left_alone(roles: list[str]) -> None:
-    assert replaced_sso_roles(mapping(ADMIN_OLD, f"{ROLE}/x", "junk"), roles) == ()
+    assert list(replaced_sso_roles(mapping(ADMIN_OLD, f"{ROLE}/x", "junk"), roles)) == []
 
 
 def test_whether_it_is_worth_asking_is_told_by_the_document() -> None:

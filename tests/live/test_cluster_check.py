@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time as clock
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.controlplane.cluster import Cluster
 
 
-def codes(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
+def codes(found: Iterable[Finding]) -> list[tuple[str, str]]:
     return [(finding.code, finding.principal.rpartition("/")[2]) for finding in found]
 
 

@@ -10,7 +10,7 @@ from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
-from awsauth.core.findings import Finding, Location, Severity, note, warning
+from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.text.display import command_line, listed, quoted, visible
 
 if TYPE_CHECKING:
@@ -46,23 +46,21 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
     return (Finding("absent", severity, "There is no aws-auth.", impact, hint),)
 
 
-def bound(document: Document, bindings: Bindings) -> tuple[Finding, ...]:
-    """Return the mappings without rights in RBAC, and those of administrators."""
+def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
+    """Yield the mappings without rights in RBAC, and those of administrators."""
     access = Access.of(document)
     matcher = _Mentioned(bindings)
-    found: list[Finding] = []
     for principal, outcomes in access.by_principal.items():
         if can_match(principal):
-            found += matcher.findings(outcomes[-1])
-    found += (_unbound(group, principals) for group, principals in matcher.unbound.items())
+            yield from matcher.findings(outcomes[-1])
+    yield from (_unbound(group, principals) for group, principals in matcher.unbound.items())
     for account in sorted(access.accounts):
         if not any(account_of(username) == account for username in bindings.usernames):
             message = f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}."
             because = "their username is the ARN, and they have no groups"
             impact = f"Its principals without a mapping have no rights: {because}."
             hint = "Bind the ARNs of single principals, or remove the account."
-            found.append(warning(GIVES_NOTHING, message, impact, hint, principal=account))
-    return tuple(found)
+            yield warning(GIVES_NOTHING, message, impact, hint, principal=account)
 
 
 class _Mentioned:
@@ -129,8 +127,8 @@ def _unbound(group: str, principals: list[str]) -> Finding:
 
 def nodes_here(
     document: Document, nodes: Sequence[ClusterNode], uses: Mapping[str, NodeUse] | None = None
-) -> tuple[Finding, ...]:
-    """Return the findings about node mappings that registered nodes use or can use.
+) -> Iterator[Finding]:
+    """Yield the findings about node mappings that registered nodes use or can use.
 
     Args:
         document: The document.
@@ -139,15 +137,13 @@ def nodes_here(
     """
     known = {principal_of(arn): use for arn, use in (uses or {}).items()}
     mappings = [outcomes[-1] for outcomes in Access.of(document).by_principal.values() if admits_nodes(outcomes[-1])]
-    found = []
     for mapped in mappings:
         use = known.get(principal_of(mapped.principal), "unknown")
         fitting = [node for node in nodes if may_let_in(mapped, node)]
         rest = (other for other in mappings if other is not mapped)
         others = [other for other in rest if any(may_let_in(other, node) for node in fitting)]
         if use == "in use" or (use == "unknown" and fitting):
-            found.append(_in_use(mapped, fitting, others, certain=use == "in use"))
-    return tuple(found)
+            yield _in_use(mapped, fitting, others, certain=use == "in use")
 
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
@@ -171,27 +167,19 @@ def _in_use(
     return note("node-role-in-use", message, impact, principal=mapped.principal)
 
 
-def owned_revisions(owners: Mapping[str, Sequence[str]]) -> tuple[Finding, ...]:
-    """Return the revisions that Kubernetes deletes together with their owners.
+def owned_revisions(owners: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """Yield the revisions that Kubernetes deletes together with their owners.
 
     Args:
         owners: By name of a revision's object, its owners (``ownerReferences``), each as kind and name.
     """
-    return tuple(
-        warning(
-            "owned-revision",
-            f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}.",
-            "Kubernetes deletes it together with its owner, and then no rollback to it is possible.",
-            f"Remove metadata.ownerReferences: `{_without_owners(name)}`.",
-        )
-        for name, owned in owners.items()
-        if owned
-    )
-
-
-def _without_owners(name: str) -> str:
-    kubectl = ("kubectl", "-n", "kube-system", "patch", f"controllerrevision/{name}", "--type=json")
-    return command_line(*kubectl, "-p", '[{"op":"remove","path":"/metadata/ownerReferences"}]')
+    for name, owned in owners.items():
+        if owned:
+            message = f"The revision {quoted(name)} belongs to {', '.join(quoted(owner, 200) for owner in owned)}."
+            impact = "Kubernetes deletes it together with its owner, and then no rollback to it is possible."
+            kubectl = ("kubectl", "-n", "kube-system", "patch", f"controllerrevision/{name}", "--type=json")
+            remove = command_line(*kubectl, "-p", '[{"op":"remove","path":"/metadata/ownerReferences"}]')
+            yield warning("owned-revision", message, impact, f"Remove metadata.ownerReferences: `{remove}`.")
 
 
 def maps_sso_roles(document: Document) -> bool:
@@ -199,8 +187,8 @@ def maps_sso_roles(document: Document) -> bool:
     return any(sso_role(mapped.principal) for mapped in document.reading("mapRoles").mapped)
 
 
-def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Finding, ...]:
-    """Return the findings about SSO roles that another role has replaced.
+def replaced_sso_roles(document: Document, roles: Iterable[str]) -> Iterator[Finding]:
+    """Yield the findings about SSO roles that another role has replaced.
 
     A permission set that is removed from an account and assigned again gets a role with a new suffix. The mapping of the
     old role then has no effect.
@@ -216,42 +204,27 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> tuple[Findin
         by_set[_set_of(role)].append(role.role_arn)
     reading = document.reading("mapRoles")
     mapped = {entry.mapped.principal.lower() for entry in reading.entries if entry.mapped}
-    return tuple(
-        _replaced(
-            entry.mapped.principal, old.permission_set, by_set[_set_of(old)], mapped, principal_location(reading, entry)
-        )
-        for entry in reading.entries
-        if entry.mapped
-        and (old := sso_role(entry.mapped.principal))
-        and old.role_arn.lower() not in known
-        and _set_of(old) in by_set
-    )
+    for entry in reading.entries:
+        principal = entry.mapped.principal if entry.mapped else ""
+        old = sso_role(principal)
+        if old and old.role_arn.lower() not in known and (successors := by_set.get(_set_of(old))):
+            hint, fix = _successor(principal, successors, mapped)
+            message = f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(old.permission_set)} has another one."
+            impact = "Users of the permission set have no access by this mapping."
+            location = principal_location(reading, entry)
+            yield Finding("sso-role-replaced", Severity.ERROR, message, impact, hint, location, principal, fix)
 
 
-def _replaced(
-    principal: str, permission_set: str, successors: list[str], mapped: set[str], location: Location | None
-) -> Finding:
+def _successor(principal: str, successors: list[str], mapped: set[str]) -> tuple[str, tuple[Change, ...]]:
+    """Return the hint about the role that replaced another, and the fix if it is safe."""
     is_mapped = [successor for successor in successors if successor.lower() in mapped]
-    fix: tuple[Change, ...] = ()
     if is_mapped:
-        fix = (RemoveRole(role_arn=principal),)
         hint = f"Remove this mapping: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
-    elif len(successors) == 1:
-        fix = (RenamePrincipal(principal_arn=principal, new_arn=successors[0]),)
-        hint = f"Map the new role instead: {quoted(successors[0], 200)}."
-    else:
-        listed = ", ".join(quoted(successor, 200) for successor in successors)
-        hint = f"Map the right one of {listed} instead."
-    return Finding(
-        "sso-role-replaced",
-        Severity.ERROR,
-        f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(permission_set)} has another one.",
-        "Users of the permission set have no access by this mapping.",
-        hint,
-        location,
-        principal,
-        fix,
-    )
+        return hint, (RemoveRole(role_arn=principal),)
+    if len(successors) == 1:
+        fix = RenamePrincipal(principal_arn=principal, new_arn=successors[0])
+        return f"Map the new role instead: {quoted(successors[0], 200)}.", (fix,)
+    return f"Map the right one of {', '.join(quoted(successor, 200) for successor in successors)} instead.", ()
 
 
 def _set_of(role: SsoRole) -> tuple[str, str]:

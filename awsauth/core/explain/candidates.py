@@ -81,14 +81,23 @@ def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) ->
     return EnsureUser(user_arn=caller.canonical_arn, username=name, groups=kept)
 
 
-def entry_location(reading: ParsedList, position: int) -> Location:
-    """Return the location of an entry's principal, or of the entry if it has none."""
+def entry_location(document: Document, reading: ParsedList, position: int, name: str = "") -> Location:
+    """Return the location of an entry's principal, or of the entry if it has none.
+
+    Args:
+        document: The document.
+        reading: The list of one data key.
+        position: The position of the entry.
+        name: The data key of the text, if it is not that of the reading.
+    """
     shape = reading.entries[position].shape
     field = shape.field(ARN_FIELD.get(reading.key, "account"))
     if field and isinstance(field.value, Scalar):
-        return Location.of(reading.key, reading.text, field.value.start, field.value.end)
-    indented = _SPACES.match(reading.text, shape.start)
-    return Location.of(reading.key, reading.text, indented.end() if indented else shape.start)
+        start, end = field.value.start, field.value.end
+    else:
+        indented = _SPACES.match(reading.text, shape.start)
+        start, end = indented.end() if indented else shape.start, None
+    return document.place_of(Location.of(name or reading.key, reading.text, start, end))
 
 
 class Search:
@@ -120,33 +129,27 @@ class Search:
         self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
         self._may_rename: dict[str, bool] = {}
 
-    def principals(self, key: Key, *, decided: bool) -> Looked:
-        """Look into ``mapRoles`` or ``mapUsers``; `decided` if an earlier key decides."""
+    def look(self, key: Key, *, decided: bool) -> Looked:
+        """Look into one data key; `decided` if an earlier key decides already."""
         reading = self._document.reading(key)
-        found = entries_for(reading, self._target)
-        looked = self._looked(reading, found, self._entries(reading, found, decided=decided))
-        return looked._replace(problems=self._problems(reading, found))
-
-    def accounts(self, *, decided: bool) -> Looked:
-        """Look into ``mapAccounts``; `decided` if an earlier key decides already."""
-        reading = self._document.reading("mapAccounts")
-        found = self._of_account(reading)
-        return self._looked(reading, found, self._accounts(reading, found, decided=decided))
-
-    def _looked(self, reading: ParsedList, found: dict[int, MappingEntry], hits: Iterator[_Hit]) -> Looked:
+        found = self._found(reading)
+        hits = self._accounts if key == "mapAccounts" else self._entries
         candidates: list[Candidate] = []
         count: Counter[str] = Counter()
-        for hit in hits:
+        for hit in hits(reading, found, decided=decided):
             count[hit.near.code] += 1
             if count[hit.near.code] <= _MOST_ALIKE:
                 candidates.append(self._candidate(reading, hit))
         left_out = sum(max(number - _MOST_ALIKE, 0) for number in count.values())
-        candidates += self._misnamed(reading.key)
-        if self._wide and not left_out and reading.key != "mapAccounts":
+        candidates += self._misnamed(key)
+        if self._wide and not left_out and key != "mapAccounts":
             candidates += self._mentions(reading, candidates)
-        return Looked(found, tuple(candidates), left_out, self._problems(reading, {}))
+        return Looked(found, tuple(candidates), left_out, self._problems(reading, found))
 
-    def _of_account(self, reading: ParsedList) -> dict[int, MappingEntry]:
+    def _found(self, reading: ParsedList) -> dict[int, MappingEntry]:
+        """Return the entries that count for the caller, or for its account."""
+        if reading.key != "mapAccounts":
+            return entries_for(reading, self._target)
         return {at: mapped for at, mapped in reading.positioned if mapped.principal == self._caller.account}
 
     def _accounts(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
@@ -224,13 +227,10 @@ class Search:
         """Yield the entries under an ignored data key, such as ``maproles``."""
         for name in self._misspelt.get(_normal(key), ()):
             reading = parse_list(key, self._document.data[name])
-            is_account = key == "mapAccounts"
-            found = self._of_account(reading) if is_account else entries_for(reading, self._target)
-            for position, mapped in found.items():
-                location = entry_location(reading, position)
-                location = self._document.place_of(Location(name, location.line, location.column, location.text))
+            for position, mapped in self._found(reading).items():
+                location = entry_location(self._document, reading, position, name)
                 why = f"the authenticator reads {key}, and ignores {quoted(name)}"
-                change = EnsureAccount(account=mapped.principal) if is_account else self._same(mapped)
+                change = EnsureAccount(account=mapped.principal) if key == "mapAccounts" else self._same(mapped)
                 yield Candidate(name, location, mapped.principal, "dropped", "data-key", why, change)
 
     def _mentions(self, reading: ParsedList, known: list[Candidate]) -> Iterator[Candidate]:
@@ -265,14 +265,14 @@ class Search:
         return findings[bisect_left(lines, first) : bisect_right(lines, last)]
 
     def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
-        lines = ", ".join(str(self._document.place_of(entry_location(reading, position)).line) for position in found)
+        lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
         counts = f", on line {lines}" if lines else ""
         return NearMiss("shadowed", f"it never counts, because of equal entries the last one does{counts}")
 
     def _candidate(self, reading: ParsedList, hit: _Hit) -> Candidate:
         entry = reading.entries[hit.position]
         principal = (entry.mapped or _as_written(reading, entry.shape)).principal
-        location = self._document.place_of(entry_location(reading, hit.position))
+        location = entry_location(self._document, reading, hit.position)
         about = self._problems_of(reading, entry.shape) if hit.near is _DROPPED else []
         why = f"{hit.near.why}. {about[0].message.removesuffix('.')}" if about else hit.near.why
         change = hit.offer() if hit.offer else None

@@ -14,7 +14,7 @@ from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, as_caller
 from awsauth.core.access.matching import Access, account_of, casefold_arn, entries_for, reduces_access
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode, entry_for
@@ -26,7 +26,6 @@ from awsauth.errors import EditError, MappingConflictError
 if TYPE_CHECKING:
     from awsauth.core.entries.view import EntriesState
     from awsauth.core.explain.explanation import Verdict
-    from awsauth.core.findings import Location
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
@@ -76,20 +75,13 @@ class _Explaining:
         # A mapped caller needs no search for entries that may be meant for it.
         search = Search(self.document, self.caller, wide=not self._is_mapped())
         decided = ""
-        for key in PRINCIPAL_KEYS:
-            looked = search.principals(key, decided=bool(decided))
+        for key in KEYS:
+            looked = search.look(key, decided=bool(decided))
             steps.append(self._step(key, looked, decided))
             if looked.found and not decided:
                 decided = key
-                outcomes = [self._outcome(key, *entry) for entry in looked.found.items()]
-                # Of several of equal effect, one is enough.
-                self.outcomes = list({(one.username, one.groups, one.refusal): one for one in outcomes}.values())
-        looked = search.accounts(decided=bool(decided))
-        steps.append(self._step("mapAccounts", looked, decided))
-        if looked.found and not decided:
-            location = self._place_of("mapAccounts", min(looked.found))
-            self.outcomes = [CallerOutcome(self.caller.canonical_arn, (), location=location)]
-        elif decided:
+                self.outcomes = self._outcomes(key, looked.found)
+        if decided in PRINCIPAL_KEYS:
             steps.append(rendering(self.outcomes))
         verdict = self._verdict()
         changes = self._changes(steps, search) if offers and verdict == "not-mapped" else ()
@@ -123,14 +115,18 @@ class _Explaining:
             summary += f" {looked.left_out:,} more entries like those below are not listed."
         return DecisionStep(key, summary, looked.candidates, looked.problems)
 
-    def _outcome(self, key: Key, position: int, mapped: MappingEntry) -> CallerOutcome:
-        outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, self._place_of(key, position))
-        if condition := instance_condition(outcome, self.caller):
-            self.conditions.append(condition)
-        return outcome
-
-    def _place_of(self, key: Key, position: int) -> Location:
-        return self.document.place_of(entry_location(self.document.reading(key), position))
+    def _outcomes(self, key: Key, found: dict[int, MappingEntry]) -> list[CallerOutcome]:
+        """Return the outcomes of the entries that count; one of those of equal effect."""
+        places = {at: entry_location(self.document, self.document.reading(key), at) for at in found}
+        if key == "mapAccounts":
+            return [CallerOutcome(self.caller.canonical_arn, (), location=places[min(found)])]
+        outcomes = {}
+        for at, mapped in found.items():
+            outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, places[at])
+            outcomes[outcome.username, outcome.groups, outcome.refusal] = outcome
+            if condition := instance_condition(outcome, self.caller):
+                self.conditions.append(condition)
+        return list(outcomes.values())
 
     def _verdict(self) -> Verdict:
         if self.untrusted:

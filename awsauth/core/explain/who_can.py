@@ -131,7 +131,7 @@ def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
         if conditions is not None:
             several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
             shown = filled_in(mapped)
-            location = document.place_of(entry_location(document.reading(key), position))
+            location = entry_location(document, document.reading(key), position)
             yield Grant(mapped.principal, key, shown.username, shown.groups, several + conditions, location)
     if kind == "username":
         yield from _by_account(document, name)
@@ -149,7 +149,7 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     reading = document.reading("mapAccounts")
     positions = [p for p, mapped in reading.positioned if mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN has this exact case."
-    yield Grant(username, "mapAccounts", username, (), (why,), document.place_of(entry_location(reading, positions[0])))
+    yield Grant(username, "mapAccounts", username, (), (why,), entry_location(document, reading, positions[0]))
 
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

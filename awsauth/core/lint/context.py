@@ -359,13 +359,9 @@ class LintContext:
         """Yield the usernames and groups that fit, with kind and items."""
         return ((kind, name, item) for kind in NAME_KINDS for name, item in self.named(kind, is_odd))
 
-    def is_told(self, item: LintEntry, name: str) -> bool:
-        """Whether the parser has reported the value of a field already."""
-        return self.is_told_at(item.value_location, name)
-
-    def is_told_at(self, locate: Callable[[str], Location], name: str) -> bool:
+    def is_told(self, location: Location) -> bool:
         """Whether the parser has reported a location already."""
-        return bool(self._told) and _position(locate(name)) in self._told
+        return _position(location) in self._told
 
     def line(self, item: LintEntry) -> str:
         """Return the line of an item's principal, in a text of one line with the column.

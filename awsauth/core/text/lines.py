@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -80,12 +80,7 @@ def same_start(one: Sequence[str], other: Sequence[str]) -> int:
 
     It first compares as much as both have. Then it searches by bisection, because a line of JSON may hold a megabyte.
     """
-    low, middle = 0, min(len(one), len(other))
-    high = middle
-    while low < high:
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-        middle = (low + high + 1) // 2
-    return low
+    return _most_same(min(len(one), len(other)), lambda low, high: one[low:high] == other[low:high])
 
 
 def same_end(one: Sequence[str], other: Sequence[str]) -> int:
@@ -93,11 +88,20 @@ def same_end(one: Sequence[str], other: Sequence[str]) -> int:
 
     See `same_start`.
     """
-    length, more, low, middle = len(one), len(other) - len(one), 0, min(len(one), len(other))
-    high = middle
+    ends = len(one), len(other)
+    return _most_same(
+        min(ends), lambda low, high: one[ends[0] - high : ends[0] - low] == other[ends[1] - high : ends[1] - low]
+    )
+
+
+def _most_same(most: int, is_same: Callable[[int, int], bool]) -> int:
+    """Return how many are the same, at most `most`.
+
+    `is_same` tells whether those from its first number up to its second one are.
+    """
+    low, middle, high = 0, most, most
     while low < high:
-        start, end = length - middle, length - low
-        low, high = (middle, high) if one[start:end] == other[start + more : end + more] else (low, middle - 1)
+        low, high = (middle, high) if is_same(low, middle) else (low, middle - 1)
         middle = (low + high + 1) // 2
     return low
 

@@ -138,7 +138,7 @@ def empty_group(context: LintContext) -> Iterator[Match]:
             groups: []
     """
     for item in context.groups.get("", ()):
-        if not context.is_told_at(item.group_location, ""):
+        if not context.is_told(item.group_location("")):
             yield item.match(
                 "A group is empty.", "It grants nothing.", "Write its name, or remove it.", at=item.group_location("")
             )
@@ -229,7 +229,7 @@ def no_username(context: LintContext) -> Iterator[Match]:
     """
     for item in context.usernames.get("", ()):
         has_groups = item.mapped.groups and NODES not in item.mapped.groups
-        if has_groups and not context.is_told(item, "username"):
+        if has_groups and not context.is_told(item.value_location("username")):
             impact = "The caller has an empty username: RBAC uses the groups only, and the audit log names no one."
             yield item.match("There is no username.", impact, "Add a username.", at=item.location("username"))
 
@@ -251,7 +251,7 @@ def nothing_given(context: LintContext) -> Iterator[Match]:
             username: ci
     """
     for item in context.usernames.get("", ()):
-        is_told = context.is_told(item, "username") or context.is_told(item, "groups")
+        is_told = context.is_told(item.value_location("username")) or context.is_told(item.value_location("groups"))
         if not item.mapped.groups and not is_told:
             message = "There is neither a username nor a group."
             impact = "The caller has an empty username, and only the rights of every authenticated caller."

@@ -129,7 +129,7 @@ def _is_odd(group: str) -> bool:
 
 def _has_odd_groups(context: LintContext, item: LintEntry) -> bool:
     """Whether another finding about the groups may explain why one is missing."""
-    return any(map(_is_odd, item.mapped.groups)) or context.is_told(item, "groups")
+    return any(map(_is_odd, item.mapped.groups)) or context.is_told(item.value_location("groups"))
 
 
 @rule(Severity.ERROR, "the group `system:nodes` with a username that is not a node's")
@@ -152,7 +152,7 @@ def node_username(context: LintContext) -> Iterator[Match]:
     """
     for item in context.groups.get(NODES, ()):
         username = item.mapped.username
-        is_reported = context.is_told(item, "username") or (username and is_unclear(username))
+        is_reported = context.is_told(item.value_location("username")) or (username and is_unclear(username))
         if not is_node_mapping(item.mapped) and not is_reported:
             names = f"Write the username {quoted(_INSTANCE)} for EC2, {quoted(_SESSION)} for Fargate and hybrid nodes."
             has = "its username is not a node's" if username else "it has no username"
