@@ -15,7 +15,7 @@ from awsauth.core.access.matching import Access, could_render, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
-from awsauth.core.guards.access import is_admin_by_entry, last_admin, node_mapping
+from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
@@ -91,9 +91,13 @@ class ClusterContext:
 
         One that changes may be stale, too: then no administrator is lost.
         """
+        from awsauth.core.guards.entries import mapping_of  # no change of mappings needs it
+
         around = case.context
         altered = {diff.principal_arn for diff in around.entry_diffs}
-        admins = [entry for entry in around.access_entries if is_admin_by_entry(entry, around)]
+        admins = [
+            entry for entry in around.access_entries if makes_admin(entry.principal, (mapping_of(entry, ()),), case)
+        ]
         kept = frozenset(one.principal_arn for one in admins) - altered
         if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()

@@ -30,25 +30,23 @@ class Discovery(NamedTuple):
     """What was discovered; nothing is changed yet.
 
     Attributes:
-        session: The AWS credentials.
         cluster: The cluster.
         caller: The caller, as STS has it.
         own: A probe with tokens of the caller.
         seen: The access of a new token of the caller.
         entrance: A probe with tokens of the identity that repairs: the caller or the creator.
         way: How it gets in.
-        temporary: The caller's temporary access; None if it has none and needs none.
+        temporary: The caller's temporary access, if it has any or needs any.
         notes: Further facts for the caller.
     """
 
-    session: AwsSession
     cluster: EksCluster
     caller: Caller
     own: TokenProbe
     seen: ProbeResult
     entrance: TokenProbe
     way: Way
-    temporary: TemporaryAccess | None
+    temporary: TemporaryAccess
     notes: tuple[str, ...]
 
 
@@ -83,10 +81,9 @@ def discover(
         creator = _creator(connect, creator_role, open_until, notes)
     way: Way = "direct" if seen.may_repair else "creator" if creator else "access-entry"
     temporary = _temporary(connection, caller, way, iam_arn, notes)
-    if way == "access-entry" and temporary is not None:
+    if way == "access-entry":
         temporary.check()
-    session = connection.tokens.session
-    return Discovery(session, cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
+    return Discovery(cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
 
 
 def _creator(
@@ -111,24 +108,25 @@ def _creator(
 
 def _temporary(
     connection: EksConnection, caller: Caller, way: Way, iam_arn: str | None, notes: list[str]
-) -> TemporaryAccess | None:
-    entries, entry = AccessEntries(connection.tokens.session, connection.cluster), None
+) -> TemporaryAccess:
+    session, arn = connection.tokens.session, caller.canonical_arn
+    entries, entry = AccessEntries(session, connection.cluster), None
     if connection.cluster.authentication_mode != "CONFIG_MAP":
         try:
-            entry = entries.of_caller(caller.canonical_arn)
+            entry = entries.of_caller(arn)
             _look_at_others(entries, caller, way, notes)
         except AwsPermissionError as error:
             if way == "access-entry":
                 raise
             notes.append(f"Not checked: the access entries. {error.message}")
-    if entry is not None:
-        temporary = TemporaryAccess(entries, entry.principal_arn, entry)
-        if temporary.own_entry_stays:
-            notes.append(f"The caller's access entry wins over aws-auth: {entry.gives}")
-        return temporary
-    if way != "access-entry":
-        return None
-    return TemporaryAccess(entries, _iam_arn(connection.tokens.session, caller, iam_arn), None)
+    if entry:
+        arn = entry.principal_arn
+    elif way == "access-entry":
+        arn = _iam_arn(session, caller, iam_arn)
+    temporary = TemporaryAccess(entries, arn, entry)
+    if entry and temporary.own_entry_stays:
+        notes.append(f"The caller's access entry wins over aws-auth: {entry.gives}")
+    return temporary
 
 
 def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: list[str]) -> None:

@@ -212,11 +212,8 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
 
 
 def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
-    temporary = found.temporary
-    if not temporary:
-        return
-    arn = temporary.principal_arn
-    if not temporary.found:
+    temporary, arn = found.temporary, found.temporary.principal_arn
+    if not temporary.entry:
         text = f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy"
         actions = ("eks:CreateAccessEntry", "eks:TagResource", "eks:DescribeAccessEntry", "eks:AssociateAccessPolicy")
         yield RecoveryStep("make-entry", text, actions)
@@ -228,12 +225,12 @@ def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
 
 def _steps_to_remove_access(found: Discovery) -> Iterator[RecoveryStep]:
     temporary = found.temporary
-    if not temporary or not (temporary.ours or found.way == "access-entry"):
+    if not (temporary.is_ours or found.way == "access-entry"):
         return
-    if not temporary.found or temporary.found.is_temporary:
+    if not temporary.own_entry_stays:
         text = f"Delete the temporary access entry of {temporary.principal_arn}"
         yield RecoveryStep("remove-entry", text, ("eks:DeleteAccessEntry",))
-    elif temporary.ours or not temporary.has_policy:
+    elif temporary.is_ours or not temporary.has_policy:
         text = f"Remove the policy and the tag from the access entry of {temporary.principal_arn} again"
         yield RecoveryStep("take-policy", text, ("eks:DisassociateAccessPolicy", "eks:UntagResource"))
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.access_entries import AccessEntries, ReadEntries
+from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import BOTH, switch_authentication_mode
 from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
@@ -18,7 +17,6 @@ from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts
-from awsauth.core.entries.model import lasting
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.history.commit import RetryingStore
@@ -26,13 +24,14 @@ from awsauth.options import check_options, check_timeout, check_whole_number
 from awsauth.recovery import plan as planning
 from awsauth.recovery.discovery import Discovery, discover
 from awsauth.recovery.plan import SWITCH, Recovery, RecoveryPlan, RecoveryStep
-from awsauth.recovery.repair import AccessRepair, AppliedRepair, RepairRequest
+from awsauth.recovery.repair import AccessRepair, RepairRequest
 from awsauth.recovery.temporary_access import TemporaryAccess, try_right_to_make
 from awsauth.stores.cluster import ClusterStore
 
 if TYPE_CHECKING:
     import boto3
 
+    from awsauth.core.explain.explanation import Explanation
     from awsauth.verification.probe import ProbeResult
 
 WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect
@@ -121,33 +120,34 @@ class _Recovering:
         Returns None if ``aws-auth`` is repaired already, as far as that is known.
         """
         if self._found.way == "access-entry":
-            return self._request.step()
+            return self._request.step
         with contextlib.suppress(GuardError, UnprovenHistoryError):  # Recovering raises them again.
             pending = self._repair().pending()
             return pending.step if pending else None
-        return self._request.step()
+        return self._request.step
 
     def recovered(self, plan: RecoveryPlan) -> Recovery:
         try:
             try:
                 self._open_access()
-                repaired = self._repair().apply()
-                self._done += [repaired.text] if repaired.text else []
+                repair = self._repair()
+                result = repair.apply(self._done)
+                explanation, administrators = repair.explanation(), repair.administrators()
             except (AwsAuthError, KeyboardInterrupt):
                 # Another failure must not hide this one.
                 if problem := self._failure_of(TemporaryAccess.remove_access):
                     self._notes.append(f"The temporary access could not be removed: {problem}")
                 raise
-            seen = self._end_access(repaired)
+            seen = self._end_access(explanation)
         except AwsAuthError as error:
             self._tell(error)
             raise
         return Recovery(
             plan,
             done=tuple(self._done),
-            result=repaired.result,
-            explanation=repaired.explanation,
-            administrators=repaired.administrators,
+            result=result,
+            explanation=explanation,
+            administrators=administrators,
             seen=seen,
             left=tuple(self._left()),
             entries=self._entries,
@@ -155,16 +155,15 @@ class _Recovering:
         )
 
     def _open_access(self) -> None:
-        temporary = self._temporary
-        if self._found.way != "access-entry" or not temporary:
+        if self._found.way != "access-entry":
             return
         if self._cluster.authentication_mode == "CONFIG_MAP":
-            temporary = self._temporary = self._switched(temporary.principal_arn)
-        temporary.grant(self._done)
+            self._temporary = self._switched(self._temporary.principal_arn)
+        self._temporary.grant(self._done)
         seen = self._found.own.wait(lambda seen: seen.may_repair, self._timeout)
         if not seen.may_repair:
             raise RecoveryError(
-                f"The access entry of {quoted(temporary.principal_arn, 200)} does not let it in as an administrator: after "
+                f"The access entry of {quoted(self._temporary.principal_arn, 200)} does not let it in as an administrator: after "
                 f"{self._timeout:.0f} seconds a new token was {seen}.",
                 hint="EKS ties an entry to the id of its role. If the role was deleted and created again since, delete the "
                 "entry and create it again. Otherwise wait, and run it again.",
@@ -172,7 +171,7 @@ class _Recovering:
 
     def _switched(self, principal_arn: str) -> TemporaryAccess:
         """Switch to access entries, and return the caller's access as it is then."""
-        session = self._found.session
+        session = self._found.own.tokens.session
         # The switch cannot be undone, so a step that IAM may refuse is tried before it.
         try_right_to_make(AccessEntries(session, self._cluster), principal_arn)
         self._cluster = switch_authentication_mode(session, self._cluster, timeout=self._timeout, done=self._done)
@@ -183,27 +182,25 @@ class _Recovering:
 
     def _repair(self) -> AccessRepair:
         transport = self._found.entrance.transport
-        context = ClusterContext(transport, _LastingAccess(self._found.session, self._cluster, transport))
+        context = ClusterContext(transport, EksClusterInfo(self._found.own.tokens.session, self._cluster, transport))
         client = AwsAuthClient(RetryingStore(ClusterStore(transport)), author=self._author, cluster_context=context)
         return AccessRepair(client, transport, self._found.caller, self._request)
 
-    def _end_access(self, repaired: AppliedRepair) -> str:
+    def _end_access(self, explanation: Explanation) -> str:
         """Remove the temporary access, and return the caller's identity without it."""
-        temporary, caller = self._temporary, self._found.caller.canonical_arn
-        was_ours = bool(temporary and temporary.ours)
-        if temporary:
-            temporary.remove_access(self._done)
-            if temporary.own_entry_stays:
-                self._notes.append(f"The access entry of {caller} wins over aws-auth, so its mapping was not tried.")
-                return ""
-        if repaired.explanation.username is None:
+        caller, was_ours = self._found.caller.canonical_arn, self._temporary.is_ours
+        self._temporary.remove_access(self._done)
+        if self._temporary.own_entry_stays:
+            self._notes.append(f"The access entry of {caller} wins over aws-auth, so its mapping was not tried.")
+            return ""
+        if explanation.username is None:
             self._notes.append(f"aws-auth does not map {caller}, so no token could try it. Have an administrator try.")
             return ""
         # A caller who got in without our help may be the cluster's creator, who needs no mapping.
         is_in_anyway = self._found.way == "direct" and not was_ours
 
         def expected(seen: ProbeResult) -> bool:
-            return seen.matches(repaired.explanation) or (is_in_anyway and seen.may_repair)
+            return seen.matches(explanation) or (is_in_anyway and seen.may_repair)
 
         seen = self._found.own.wait(expected, self._timeout)
         if expected(seen):
@@ -213,7 +210,7 @@ class _Recovering:
             problem = self._failure_of(TemporaryAccess.grant)
             back = f" The temporary access {f'could not be put back: {problem}' if problem else 'was put back.'}"
         raise RecoveryError(
-            f"By aws-auth {quoted(caller, 200)} is {repaired.explanation.outcomes[0]}, but after {self._timeout:.0f} seconds "
+            f"By aws-auth {quoted(caller, 200)} is {explanation.outcomes[0]}, but after {self._timeout:.0f} seconds "
             f"a new token was {seen}.{back}",
             hint="Look at the mapping (explain), and at the log of the cluster's authenticator (type authenticator in "
             "CloudWatch). Then run it again.",
@@ -222,8 +219,7 @@ class _Recovering:
     def _failure_of(self, action: Callable[[TemporaryAccess, list[str]], None]) -> str:
         """Change the temporary access, and return why it failed, or an empty text."""
         try:
-            if self._temporary:
-                action(self._temporary, self._done)
+            action(self._temporary, self._done)
         except AwsAuthError as error:
             return error.message
         return ""
@@ -240,22 +236,10 @@ class _Recovering:
         error.hint = "\n".join([error.hint, *told]).strip()
 
     def _left(self) -> list[planning.Leftover]:
-        left = self._temporary.leftovers() if self._temporary else []
+        left = self._temporary.leftovers()
         if self._cluster.authentication_mode != self._found.cluster.authentication_mode:
             left.append(planning.Leftover(f"The authentication mode {BOTH}, which cannot be switched back"))
         return left
-
-
-class _LastingAccess(EksClusterInfo):
-    """The access to a cluster without the temporary part.
-
-    No guard counts that part as an administrator.
-    """
-
-    def access_entries(self) -> ReadEntries:
-        """Return the access entries without the temporary access."""
-        read = super().access_entries()
-        return replace(read, entries=tuple(lasting(read.entries)))
 
 
 def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> RepairRequest:

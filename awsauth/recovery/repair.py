@@ -20,7 +20,7 @@ from awsauth.kube.resources import read_bindings
 from awsauth.recovery.plan import RecoveryStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from awsauth.apply import Result
     from awsauth.client import AwsAuthClient
@@ -47,17 +47,13 @@ class RepairRequest(NamedTuple):
     reason: str = ""
     may_switch: bool = False
 
-    def step(self, to: int | None = None) -> RecoveryStep:
-        """Return the repair as a step of the plan.
-
-        Args:
-            to: The revision, if it is known already.
-        """
-        to = self.rollback_to or to
+    @property
+    def step(self) -> RecoveryStep:
+        """The repair as a step of the plan."""
         if self.changes:
             text = f"Change aws-auth: {'; '.join(map(call, self.changes))}"
-        elif to:
-            text = f"Roll aws-auth back to revision {to}; mappings that others added since stay"
+        elif self.rollback_to:
+            text = f"Roll aws-auth back to revision {self.rollback_to}; mappings that others added since stay"
         else:
             text = (
                 "Roll aws-auth back to the newest revision in which you are an administrator (or, failing that, anyone is). "
@@ -66,35 +62,11 @@ class RepairRequest(NamedTuple):
             )
         return RecoveryStep("repair", text)
 
-
-class AppliedRepair(NamedTuple):
-    """What a repair did.
-
-    Attributes:
-        result: What was changed; None if nothing had to be.
-        text: What was done, as a sentence without its full stop; empty if nothing had to be done.
-        explanation: What ``aws-auth`` grants the caller now.
-        administrators: The ARNs that it makes administrators now.
-    """
-
-    result: Result | None
-    text: str
-    explanation: Explanation
-    administrators: tuple[str, ...]
-
-
-class PendingRepair(NamedTuple):
-    """A repair that the guards allow and that changes something.
-
-    Attributes:
-        step: It as a step of the plan.
-        done: It as a sentence without its full stop, for the report.
-        make: Makes it.
-    """
-
-    step: RecoveryStep
-    done: str
-    make: Callable[[], Result]
+    def make(self, client: AwsAuthClient, **how: Any) -> Result:
+        """Make the changes, or the rollback."""
+        if self.changes:
+            return client.apply(self.changes, allow=self.allow, **how)
+        return client.rollback(self.rollback_to, allow=self.allow, **how)
 
 
 class Administrators(NamedTuple):
@@ -146,8 +118,8 @@ class AccessRepair:
         self._request = request
         self._administrators = Administrators.of(transport)
 
-    def pending(self) -> PendingRepair | None:
-        """Return the repair, or None if it would change nothing.
+    def pending(self) -> RepairRequest | None:
+        """Return the repair with its revision, or None if it would change nothing.
 
         Without changes and a revision, it is a rollback to the newest revision that makes the caller an administrator.
         Without one, it is the newest that makes anyone an administrator. Return None if the caller is one
@@ -160,39 +132,41 @@ class AccessRepair:
             GuardError: other administrators are left, and `allow` does not name ``regrant``.
             AwsAuthError: as for `AwsAuthClient.apply` and `AwsAuthClient.rollback`.
         """
-        request, allow = self._request, self._request.allow
-        to = None
+        request = self._request
         if not request.changes:
             to = request.rollback_to or self._revision()
             if not to:
                 return None
-            if not self._administrators.in_document(self._client.read()):
-                allow = (*allow, REGRANT)
-
-        def run(**how: Any) -> Result:
-            if to:
-                return self._client.rollback(to, allow=allow, **how)
-            return self._client.apply(request.changes, allow=allow, **how)
-
-        planned = run(dry_run=True)
+            allow = request.allow if self.administrators() else (*request.allow, REGRANT)
+            request = request._replace(rollback_to=to, allow=allow)
+        planned = request.make(self._client, dry_run=True)
         after = planned.document
         if explain(after, self._caller).username is None and not self._administrators.in_document(after):
             arn = quoted(self._caller.canonical_arn, 200)
             message = f"After this repair neither {arn} nor any administrator would get in by aws-auth."
             raise RecoveryError(message, hint=self._alternative())
-        if not planned.changed:
-            return None
-        done = f"Rolled aws-auth back to revision {to}" if to else "Made the changes to aws-auth"
-        return PendingRepair(request.step(to), done, lambda: run(reason=request.reason or "recovered access"))
+        return request if planned.changed else None
 
-    def apply(self) -> AppliedRepair:
-        """Repair ``aws-auth``, if there is anything to repair; raises like `pending`."""
-        result, done = None, ""
-        if found := self.pending():
-            made = found.make()
-            result, done = (made, found.done) if made.changed else (None, "")
-        now = self._client.read()
-        return AppliedRepair(result, done, explain(now, self._caller), self._administrators.in_document(now))
+    def apply(self, done: list[str]) -> Result | None:
+        """Repair ``aws-auth``, if there is anything to repair; raises like `pending`.
+
+        The step is appended to `done`.
+        """
+        request = self.pending()
+        result = request and request.make(self._client, reason=request.reason or "recovered access")
+        if not request or not result or not result.changed:
+            return None
+        to = request.rollback_to
+        done.append(f"Rolled aws-auth back to revision {to}" if to else "Made the changes to aws-auth")
+        return result
+
+    def explanation(self) -> Explanation:
+        """Return the access that ``aws-auth`` grants the caller now."""
+        return explain(self._client.read(), self._caller)
+
+    def administrators(self) -> tuple[str, ...]:
+        """Return the ARNs that ``aws-auth`` makes administrators now."""
+        return self._administrators.in_document(self._client.read())
 
     def _revision(self) -> int | None:
         """Return the number of the revision to restore; None if nothing is to repair."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from awsauth.aws.errors import INVALID, MISSING, TAKEN
 from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from awsauth.aws.access_entries import AccessEntries
 
 
-Ours = Literal["", "policy", "entry"]  # what to remove again: nothing, the policy of an older entry, or the entry
-
-
 class TemporaryAccess:
     """The cluster-admin policy for one principal, for a while.
 
@@ -26,30 +24,29 @@ class TemporaryAccess:
     Args:
         entries: The cluster's access entries.
         principal_arn: The principal, with its path; if it has an entry, as the entry names it.
-        found: Its entry, or None.
+        entry: Its entry, or None.
     """
 
-    def __init__(self, entries: AccessEntries, principal_arn: str, found: AccessEntry | None) -> None:
+    def __init__(self, entries: AccessEntries, principal_arn: str, entry: AccessEntry | None) -> None:
         self._entries = entries
         self._policy = entries.cluster_admin
         self.principal_arn = principal_arn
-        self._know(found)
+        self.entry = entry
 
-    def _know(self, found: AccessEntry | None) -> None:
-        self.found = found
-        self.ours: Ours = ""
-        if found:
-            self.ours = "entry" if found.is_temporary else "policy" if found.has_temporary_policy else ""
+    @property
+    def is_ours(self) -> bool:
+        """Whether the entry, or its cluster-admin policy, has to be removed again."""
+        return self.entry is not None and (self.entry.is_temporary or self.entry.has_temporary_policy)
 
     @property
     def own_entry_stays(self) -> bool:
         """Whether the principal has an entry that is not ours; it wins over ``aws-auth``."""
-        return self.found is not None and not self.found.is_temporary
+        return self.entry is not None and not self.entry.is_temporary
 
     @property
     def has_policy(self) -> bool:
         """Whether the entry makes its principal an administrator."""
-        return self.found is not None and self.found.is_administrator
+        return self.entry is not None and self.entry.is_administrator
 
     def check(self) -> None:
         """Refuse an entry that can only be used by a change that stays.
@@ -57,9 +54,9 @@ class TemporaryAccess:
         Raises:
             RecoveryError: it is such an entry.
         """
-        if not self.found or self.has_policy or self.ours:
+        entry = self.entry
+        if not entry or self.has_policy or self.is_ours:
             return
-        entry = self.found
         if entry.lets_nodes_in:
             arn = quoted(self.principal_arn, 200)
             message = f"{arn} has an access entry for nodes (type {entry.type}), which can have no policy."
@@ -80,20 +77,21 @@ class TemporaryAccess:
             RecoveryError: as for `check`, if another client has made an entry since.
             AwsAuthError: EKS refuses.
         """
-        if not self.found:
+        if not self.entry:
             # Set before the call, because an unanswered call may have made the entry.
-            self.ours = "entry"
-            if self._entries.create(_temporary(self.principal_arn)):
+            self.entry = _temporary(self.principal_arn)
+            if self._entries.create(self.entry):
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
                 # Another client, or an interrupted run, made it so lately that EKS did not list it.
-                self._know(self._entries.until_shown(self.principal_arn, lambda: True, bool))
+                self.entry = self._entries.until_shown(self.principal_arn, lambda: True, bool)
         self.check()
         if self.has_policy:
             return
-        if not self.ours and self.found is not None:
-            self.ours = "policy"
-            self._entries.tag(self.found, **{TEMPORARY_POLICY: _now()})
+        if self.entry and not self.is_ours:
+            tag = {TEMPORARY_POLICY: _now()}
+            self.entry = replace(self.entry, tags={**self.entry.tags, **tag})
+            self._entries.tag(self.entry, **tag)
         self._entries.until_shown(
             self.principal_arn,
             lambda: self._entries.associate(self.principal_arn, self._policy),
@@ -106,32 +104,39 @@ class TemporaryAccess:
 
         A second call does nothing.
         """
-        if self.ours == "entry":
+        entry = self.entry
+        if not entry or not self.is_ours:
+            return
+        if entry.is_temporary:
             self._entries.delete(self.principal_arn)
-            self._know(None)
+            self.entry = None
             done.append(f"Deleted the temporary access entry of {self.principal_arn}")
-        elif self.ours == "policy" and self.found is not None:
+        else:
             self._entries.disassociate(self.principal_arn, self._policy)
-            self._entries.untag(self.found, TEMPORARY_POLICY)
-            self._know(self._entries.find(self.principal_arn))
+            self._entries.untag(entry, TEMPORARY_POLICY)
+            self.entry = self._entries.find(self.principal_arn)
             done.append(f"Removed the cluster-admin policy from the access entry of {self.principal_arn} again")
 
     def leftovers(self) -> list[Leftover]:
         """Return the things that are not removed yet, with the commands that remove them."""
-        if self.ours == "entry":
+        if not self.entry or not self.is_ours:
+            return []
+        if self.entry.is_temporary:
             text = f"The temporary access entry of {self.principal_arn}, an administrator of the cluster"
             return [Leftover(text, self._command("delete-access-entry"))]
-        if self.ours == "policy" and self.found is not None:
-            region = self._entries.cluster.region
-            tag = ("--region", region, "--resource-arn", self.found.entry_arn, "--tag-keys", TEMPORARY_POLICY)
-            command = self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)
-            return [
-                Leftover(f"The cluster-admin policy of the access entry of {self.principal_arn}", command),
-                Leftover(
-                    "The tag that marks the policy as temporary", command_line("aws", "eks", "untag-resource", *tag)
-                ),
-            ]
-        return []
+        text = f"The cluster-admin policy of the access entry of {self.principal_arn}"
+        tag = (
+            "--region",
+            self._entries.cluster.region,
+            "--resource-arn",
+            self.entry.entry_arn,
+            "--tag-keys",
+            TEMPORARY_POLICY,
+        )
+        return [
+            Leftover(text, self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)),
+            Leftover("The tag that marks the policy as temporary", command_line("aws", "eks", "untag-resource", *tag)),
+        ]
 
     def _command(self, action: str, *more: str) -> str:
         return self._entries.command(action, self.principal_arn, *more)

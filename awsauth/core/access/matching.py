@@ -76,12 +76,10 @@ class Access(NamedTuple):
     Attributes:
         by_principal: The mappings that count, by ARN in lower case, also by ARNs that no caller can have.
         accounts: Accounts whose principals without a mapping have access, with their ARN as username.
-        overridden: Principals in lower case that have access by other means, which count before the document.
     """
 
     by_principal: Mapping[str, Outcomes]
     accounts: frozenset[str]
-    overridden: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
@@ -90,17 +88,14 @@ class Access(NamedTuple):
         return cls(by_principal, frozenset(document.accounts))
 
     def without(self, principals: frozenset[str]) -> Access:
-        """Return the access without `principals`, which have access by other means."""
-        if not principals:
-            return self
-        left = {arn: outcomes for arn, outcomes in self.by_principal.items() if arn not in principals}
-        return Access(left, self.accounts, principals)
+        """Return the access without the mappings of `principals`."""
+        return self._replace(by_principal={arn: one for arn, one in self.by_principal.items() if arn not in principals})
 
     def of_caller(self, arn: str) -> Outcomes:
         """Return the mapping of the caller with an ARN."""
         principal = principal_of(arn)
         found = self.by_principal.get(principal, ())
-        if found or principal in self.overridden or account_of(arn) not in self.accounts:
+        if found or account_of(arn) not in self.accounts:
             return found
         return (MappingEntry(canonical(arn), username=canonical(arn)),)
 
@@ -312,7 +307,7 @@ def reduces_access(before: Access, after: Access) -> bool:
     # A principal that had access by its account gets the username of its new mapping.
     return bool(before.accounts) and any(
         account_of(principal) in before.accounts
-        for principal in after.by_principal.keys() - before.by_principal.keys() - before.overridden
+        for principal in after.by_principal.keys() - before.by_principal.keys()
         if can_match(principal)
     )
 

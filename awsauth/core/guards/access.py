@@ -61,9 +61,7 @@ def _node_loss(node: MappingEntry, new: matching.Outcomes, case: GuardInput) -> 
 
 def last_admin(case: GuardInput) -> Iterator[Finding]:
     """Refuse a change that leaves no administrator, if there is one before it."""
-    if not case.by_entries and any(is_admin_by_entry(entry, case.context) for entry in case.entries.values()):
-        return
-    if not case.by_entries and not _may_lose_administrators(case):
+    if not _may_lose_administrators(case):
         return
     all_old, all_new = case.given_to_all()
     old, new = (_administrators(access, case) for access in (all_old, all_new))
@@ -141,8 +139,7 @@ def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]
     found = {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
     for username in case.context.admin_usernames:
         principal = matching.casefold_arn(username)
-        known = principal in access.by_principal or principal in access.overridden
-        if matching.account_of(username) in access.accounts and not known:
+        if matching.account_of(username) in access.accounts and principal not in access.by_principal:
             certain = _DEPENDS if case.is_unread(principal) else _CERTAIN
             found[username] = certain if matching.is_canonical(username) else _NO
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
@@ -167,12 +164,6 @@ def _certainty_of(mapped: MappingEntry, context: GuardContext) -> int:
         return _DEPENDS if matching.needs_instance(mapped) else _CERTAIN
     fits = any(matching.could_render(mapped.username, username) for username in context.admin_usernames)
     return _DEPENDS if fits else _NO
-
-
-def is_admin_by_entry(entry: AccessEntry, context: GuardContext) -> bool:
-    """Whether an entry makes an administrator, by its policies or by RBAC."""
-    by_rbac = not context.admin_groups.isdisjoint(entry.groups) or entry.username in context.admin_usernames
-    return entry.is_administrator or by_rbac
 
 
 def own_access(case: GuardInput) -> Iterator[Finding]:
@@ -251,9 +242,8 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
 
 
 def _has_administrator(case: GuardInput) -> bool:
-    by_entry = not case.by_entries and any(is_admin_by_entry(one, case.context) for one in case.entries.values())
     before = case.context.readable or case.before
-    return by_entry or bool(_administrators(case._replace(before=before).given_to_all()[0], case))
+    return bool(_administrators(case._replace(before=before).given_to_all()[0], case))
 
 
 def _given_to(access: matching.Access, principal: str) -> matching.Outcomes:

@@ -12,7 +12,7 @@ from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from awsauth.core.document.document import Document
     from awsauth.core.entries.merge import EntryDiff
@@ -73,19 +73,19 @@ class GuardInput(NamedTuple):
     """A change and its effect on access, computed once for all guards.
 
     The guards look at the principals whose mappings or entries change, at the caller, and at the principals of
-    `regranted`. If an access entry could not be read, its principal counts as mapped, so that no loss is missed. For a
-    change of access entries, all four hold the access by both sources.
+    `regranted`. An access entry stands in place of the mapping of its principal. If it could not be read, its principal
+    counts as mapped, so that no loss is missed.
 
     Attributes:
         before: The present document.
         after: The changed document.
         context: The facts around the change.
-        old: The access that `before` gives, except to principals with an access entry.
-        new: The access that `after` gives, except to principals with an access entry.
-        written_old: The access that `before` gives, access entries aside.
-        written_new: The access that `after` gives, access entries aside.
+        old: The access before the change, by mappings and access entries.
+        new: The access after the change, by mappings and access entries.
+        written_old: For a change of mappings, the access that `before` gives, access entries aside; otherwise `old`.
+        written_new: For a change of mappings, the access that `after` gives, access entries aside; otherwise `new`.
         nodes: By principal, whether nodes use its mapping.
-        entries: By principal, its access entry.
+        entries: By principal, its access entry, without those that a recovery deletes.
     """
 
     before: Document
@@ -101,37 +101,22 @@ class GuardInput(NamedTuple):
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
         """Return the input for a change of a document, or of access entries."""
-        if context.entry_diffs:
-            from awsauth.core.guards.entries import entries_input  # no change of mappings needs it
-
-            return entries_input(before, context)
-        mode = context.authentication_mode
-        effective = () if mode == "CONFIG_MAP" else context.access_entries
-        entries = {entry.principal: entry for entry in effective}
+        effective = () if context.authentication_mode == "CONFIG_MAP" else context.access_entries
+        named = [(entry.principal, entry) for entry in effective if not entry.is_temporary]
+        concerned = _concerned(before, after, context)
+        written = _written(before, after, context, concerned)
+        old, new = _with_entries(written, [entry for arn, entry in named if arn in concerned], context)
         nodes = {principal_of(arn): use for arn, use in context.nodes.items()}
-        for principal, entry in entries.items():
-            if entry.lets_nodes_in:
-                nodes[principal] = "unused"
-        if mode == "API":
-            written_old = written_new = Access({}, frozenset())
+        if context.entry_diffs:
+            written = old, new
         else:
-            concerned = _concerned(before, after, context)
-            written_old, written_new = Access.of(before, concerned), Access.of(after, concerned)
-        read = _read(entries)
-        old, new = written_old.without(read), written_new.without(read)
-        return cls(before, after, context, old, new, written_old, written_new, nodes, entries)
+            nodes |= {arn: "unused" for arn, entry in named if entry.lets_nodes_in}
+        return cls(before, after, context, old, new, *written, nodes, dict(named))
 
     def given_to_all(self) -> tuple[Access, Access]:
         """Return `old` and `new` for all principals, which takes time on a large document."""
-        if self.by_entries:
-            from awsauth.core.guards.entries import access_of
-
-            return access_of(self.before, self.context)
-        if self.context.authentication_mode == "API":
-            return self.old, self.new
-        read = _read(self.entries)
-        old, new = (Access.of(document).without(read) for document in (self.before, self.after))
-        return old, new
+        written = _written(self.before, self.after, self.context)
+        return _with_entries(written, self.context.access_entries if self.entries else (), self.context)
 
     def is_unread(self, principal: str) -> bool:
         """Whether a principal has an access entry that could not be read.
@@ -156,13 +141,30 @@ class GuardInput(NamedTuple):
         return reduces_access(self.old, self.new)
 
 
-def _read(entries: Mapping[str, AccessEntry]) -> frozenset[str]:
-    return frozenset(principal for principal, entry in entries.items() if entry.type)
+def _written(
+    before: Document, after: Document, context: GuardContext, principals: Collection[str] | None = None
+) -> tuple[Access, Access]:
+    """Return the access by mappings before and after, of all or of `principals`."""
+    if context.authentication_mode == "API":
+        return Access({}, frozenset()), Access({}, frozenset())
+    return Access.of(before, principals), Access.of(after, principals)
+
+
+def _with_entries(
+    written: tuple[Access, Access], entries: Sequence[AccessEntry], context: GuardContext
+) -> tuple[Access, Access]:
+    """Return the access before and after a change, by mappings and access entries."""
+    if not entries and not context.entry_diffs:
+        return written
+    from awsauth.core.guards.entries import with_entries  # most changes of mappings do not need it
+
+    return with_entries(written, entries, context)
 
 
 def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:
     """Return the principals that the guards look at, as `casefold_arn`."""
     found = {casefold_arn(principal) for principal in context.regranted}
+    found |= {principal_of(diff.principal_arn) for diff in context.entry_diffs}
     if context.caller_arn:
         found.add(principal_of(context.caller_arn))
     for key in PRINCIPAL_KEYS:

@@ -1,4 +1,4 @@
-"""The input of the guards for a change of access entries.
+"""Access entries as the guards compare them.
 
 Entries stand as mappings whose groups can be compared. An access policy is a group for each namespace. A stronger or
 wider policy gives the groups of the weaker one too. So a policy that gets wider takes nothing away.
@@ -11,19 +11,18 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.matching import Access, principal_of
 from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy, lasting
 from awsauth.core.guards.access import makes_admin
-from awsauth.core.guards.context import GuardContext, GuardInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
-    from awsauth.core.document.document import Document
+    from awsauth.core.access.matching import Access
     from awsauth.core.entries.merge import EntryDiff
+    from awsauth.core.guards.context import GuardContext, GuardInput
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
@@ -37,46 +36,29 @@ _KIND: Final[dict[str, NodeKind]] = {
 }
 
 
-def entries_input(document: Document, context: GuardContext) -> GuardInput:
-    """Return the input for a change of the entries of a context."""
-    altered = [entry for diff in context.entry_diffs for entry in (diff.before, diff.after) if entry]
-    concerned = {entry.principal for entry in altered} | {principal_of(arn) for arn in [context.caller_arn] if arn}
-    old, new = access_of(document, context, concerned, by_namespace(altered))
-    nodes = {principal_of(arn): use for arn, use in context.nodes.items()}
-    entries = {entry.principal: entry for entry in context.access_entries}
-    return GuardInput(document, document, context, old, new, old, new, nodes, entries)
-
-
-def access_of(
-    document: Document,
-    context: GuardContext,
-    principals: Collection[str] | None = None,
-    compared: Collection[AccessPolicy] = (),
+def with_entries(
+    written: tuple[Access, Access], entries: Iterable[AccessEntry], context: GuardContext
 ) -> tuple[Access, Access]:
-    """Return the access before and after a change of entries.
+    """Return the access before and after a change, by mappings and access entries.
 
-    An entry stands in place of the mapping of its principal. A stale entry does not count, and neither do entries that
-    could not be read.
+    An entry stands in place of the mapping of its principal. It does not count if it is stale, if it could not be read,
+    or if it is access that a recovery removes.
 
     Args:
-        document: The document; it does not count in the mode ``API``.
+        written: The access by mappings, before and after the change.
+        entries: The present entries to look at.
         context: The facts around the change.
-        principals: The principals to look at; None for all, and then without the access that a recovery removes.
-        compared: The policies to compare, each with at most one namespace.
     """
-    is_api = context.authentication_mode == "API"
-    mapped = Access({}, frozenset()) if is_api else Access.of(document, principals)
-    before = {entry.principal_arn: entry for entry in context.access_entries}
-    after = {**before, **{diff.principal_arn: diff.after for diff in context.entry_diffs}}
+    compared = by_namespace(entry for diff in context.entry_diffs for entry in (diff.before, diff.after) if entry)
+    present: dict[str, AccessEntry | None] = {entry.principal_arn: entry for entry in entries}
+    changed = {**present, **{diff.principal_arn: diff.after for diff in context.entry_diffs}}
     sides = []
-    for entries in (before.values(), filter(None, after.values())):
-        counted = (one for one in entries if one.type and one.principal_arn not in context.stale_entries)
-        found: defaultdict[str, list[MappingEntry]] = defaultdict(list)
-        for entry in lasting(counted) if principals is None else counted:
-            if principals is None or entry.principal in principals:
-                found[entry.principal].append(mapping_of(entry, compared))
-        by_principal = {**mapped.by_principal, **{principal: tuple(each) for principal, each in found.items()}}
-        sides.append(Access(by_principal, mapped.accounts, frozenset(found)))
+    for access, found in zip(written, (present, changed), strict=True):
+        by_entry = defaultdict[str, tuple[MappingEntry, ...]](tuple)
+        for entry in lasting(filter(None, found.values())):
+            if entry.type and entry.principal_arn not in context.stale_entries:
+                by_entry[entry.principal] += (mapping_of(entry, compared),)
+        sides.append(access._replace(by_principal={**access.by_principal, **by_entry}))
     return sides[0], sides[1]
 
 
