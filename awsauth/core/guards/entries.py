@@ -41,8 +41,8 @@ def with_entries(
 ) -> tuple[Access, Access]:
     """Return the access before and after a change, by mappings and access entries.
 
-    An entry stands in place of the mapping of its principal. It does not count if it is stale, if it could not be read,
-    or if it is access that a recovery removes.
+    An entry stands in place of the mapping of its principal. Entries that are stale or could not be read do not count.
+    Neither does access that a recovery removes.
 
     Args:
         written: The access by mappings, before and after the change.
