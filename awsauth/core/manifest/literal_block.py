@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
 from awsauth.core.goyaml.nodes import BOM, Node
 from awsauth.core.manifest.source import check_lines, manifest_error
@@ -76,71 +76,49 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
     Raises:
         ManifestError: a literal block cannot hold a line break or character, or a splice touches a template.
     """
-    block = _Block.of(text, key, node)
-    new_lines = inner_lines(wanted)
+    _check_breaks(text, key, node)
+    header_end, digit, _ = header_of(text, node)
+    lines, new_lines = inner_lines(node.value), inner_lines(wanted)
+    start, column = line_end(text, header_end), column_of(text, key.start)
+    raw_lines = text[start : node.end].split("\n", len(lines))[: len(lines)]
+    # The offset of each line in the text, and of the blank lines below the block.
+    starts = list(accumulate((len(raw) + 1 for raw in raw_lines), initial=start))
+    depths = (len(raw.removesuffix("\r")) - len(line) for raw, line in zip(raw_lines, lines, strict=True) if line)
+    indent = next(depths, column + int(digit or STEP))
     splices = []
-    for change in changed_lines(block.lines, new_lines):
-        start, end = block.starts[change.old_start], block.starts[change.old_end]
+    for change in changed_lines(lines, new_lines):
         added = new_lines[change.new_start : change.new_end]
         _check_characters(text, node.start, "".join(added))
-        eol = _line_end_before(text, block.starts[min(change.old_start + 1, change.old_end)])
-        splices.append(Splice(start, end, "".join(line + eol for line in _indented(added, block.indent))))
+        eol = _line_end_before(text, starts[min(change.old_start + 1, change.old_end)])
+        body = "".join(line + eol for line in _indented(added, indent))
+        splices.append(Splice(starts[change.old_start], starts[change.old_end], body))
     check_lines(text, splices)
-    return block.header_splices(text, node, wanted) + splices + block.blank_splices(text, node, wanted)
+    splices = _header_splices(text, node, wanted, indent - column) + splices
+    # Blank lines below the block would become part of its text.
+    blank = text[starts[-1] : node.end]
+    counts = _chomping(wanted) == "+" or (not lines and blank.strip("\r\n"))
+    return [*splices, Splice(starts[-1], node.end, "")] if wanted and counts and blank else splices
 
 
-class _Block(NamedTuple):
-    """A literal block of the text."""
+def _header_splices(text: str, node: Node, wanted: str, depth: int) -> list[Splice]:
+    """Return the splices in the header, mostly none.
 
-    column: int
-    """The column of the key."""
-    header_end: int
-    digit: str
-    chomp: str
-    lines: list[str]
-    """The lines of the value."""
-    starts: list[int]
-    """The offset of each line in the text, and of the blank lines below the block."""
-    indent: int
-
-    @classmethod
-    def of(cls, text: str, key: Node, node: Node) -> _Block:
-        _check_breaks(text, key, node)
-        header_end, digit, chomp = header_of(text, node)
-        lines = inner_lines(node.value)
-        start = line_end(text, header_end)
-        raw_lines = text[start : node.end].split("\n", len(lines))[: len(lines)]
-        starts = list(accumulate((len(raw) + 1 for raw in raw_lines), initial=start))
-        column = column_of(text, key.start)
-        depths = (len(raw.removesuffix("\r")) - len(line) for raw, line in zip(raw_lines, lines, strict=True) if line)
-        indent = next(depths, column + int(digit or STEP))
-        return cls(column, header_end, digit, chomp, lines, starts, indent)
-
-    def header_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
-        """Return the splices in the header, mostly none."""
-        if not wanted:
-            return [Splice(node.start, self.header_end, '""')]
-        chomp = _chomping(wanted)
-        if chomp == "" and self.chomp == "+":
-            chomp = "+"
-        digit = self.digit
-        if not digit and _needs_indicator(inner_lines(wanted)):
-            digit = str(self.indent - self.column)
-            if digit not in "123456789":
-                message = "The new text begins with a space, and the block is too deep below its key for that."
-                raise manifest_error(message, text, node.start, "Indent the block by 1 to 9 columns and try again.")
-        if (digit, chomp) == (self.digit, self.chomp):
-            return []
-        return [Splice(node.start, self.header_end, f"|{digit}{chomp}")]
-
-    def blank_splices(self, text: str, node: Node, wanted: str) -> list[Splice]:
-        """Return the splice that removes blank lines below the block.
-
-        They would become part of its text.
-        """
-        blank = text[self.starts[-1] : node.end]
-        counts = _chomping(wanted) == "+" or (not self.lines and blank.strip("\r\n"))
-        return [Splice(self.starts[-1], node.end, "")] if wanted and counts and blank else []
+    The lines of the block are `depth` columns deeper than its key.
+    """
+    header_end, digit, chomp = header_of(text, node)
+    if not wanted:
+        return [Splice(node.start, header_end, '""')]
+    new_digit, new_chomp = digit, _chomping(wanted)
+    if new_chomp == "" and chomp == "+":
+        new_chomp = "+"
+    if not digit and _needs_indicator(inner_lines(wanted)):
+        new_digit = str(depth)
+        if new_digit not in "123456789":
+            message = "The new text begins with a space, and the block is too deep below its key for that."
+            raise manifest_error(message, text, node.start, "Indent the block by 1 to 9 columns and try again.")
+    if (new_digit, new_chomp) == (digit, chomp):
+        return []
+    return [Splice(node.start, header_end, f"|{new_digit}{new_chomp}")]
 
 
 def inner_lines(value: str) -> list[str]:
