@@ -6,22 +6,19 @@ A mapping alone does not show it: another entry of the principal can count, or i
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, Outcomes, can_match, casefold_arn, needs_instance
 from awsauth.core.arn import canonical_principal, is_user
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.serialization import LEFT_OUT, JsonValue, json_object
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from awsauth.core.document.document import Document
-    from awsauth.core.document.model import MappingEntry
 
 _SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 

@@ -11,21 +11,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from awsauth.core.arn import LONGEST_ARN, PARTITIONS, canonical_role, is_user
 from awsauth.core.document.authenticator import TEMPLATES
+from awsauth.core.document.document import Document
 from awsauth.core.document.index import entries_of, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry, ParsedList
 from awsauth.errors import InvalidValueError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-
-    from awsauth.core.document.document import Document
-
 
 # The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group.
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"

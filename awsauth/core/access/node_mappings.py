@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import Access, can_match, needs_instance
 from awsauth.core.arn import is_user, permission_set
+from awsauth.core.document.document import Document
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.changes import EnsureRole, IfMapped
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
-
-if TYPE_CHECKING:
-    from awsauth.core.document.document import Document
-    from awsauth.core.document.model import MappingEntry
 
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
 """EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""

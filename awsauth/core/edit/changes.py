@@ -9,7 +9,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
-from awsauth.core.document.model import Key  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.document.model import Key
 from awsauth.core.edit import validation
 from awsauth.core.serialization import OWN_NAME, JsonValue, in_json
 from awsauth.core.text.display import quoted, quoted_value

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.caller import TAKES, Caller, render
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.edit.changes import Change, asked_for
+from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from awsauth.core.findings import Finding, Location
 
 Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
 """The result for a caller. ``refused``: it is mapped, but the authenticator cannot fill in a template.

@@ -18,7 +18,7 @@ A field that is left out allows everything. In `forbidden_groups` and `administr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -41,16 +41,15 @@ def _list(value: Any) -> Any:
     return tuple(value)
 
 
-def _known_account(account: str) -> str:
-    if not ACCOUNT_ID.fullmatch(account):
-        raise ValueError("is not an account: write 12 digits, in quotes")
-    return account
+def _must_fit(is_fit: Callable[[str], object], problem: str) -> AfterValidator:
+    """Return the check of a text; `problem` continues a sentence about it."""
 
+    def check(text: str) -> str:
+        if not is_fit(text):
+            raise ValueError(problem)
+        return text
 
-def _known_partition(partition: str) -> str:
-    if partition not in PARTITIONS:
-        raise ValueError(f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
-    return partition
+    return AfterValidator(check)
 
 
 def _whole(value: Any) -> Any:
@@ -62,26 +61,20 @@ def _whole(value: Any) -> Any:
     return number
 
 
-def _without_path(pattern: str) -> str:
-    if _ROLE_WITH_PATH.search(pattern):
-        raise ValueError("has a path, but the authenticator knows a role without it: remove the path behind `role/`")
-    return pattern
-
-
-def _code(code: str) -> str:
-    if not _CODE.fullmatch(code):
-        raise ValueError("is not the code of a finding, such as extra-groups")
-    return code
-
+_account = _must_fit(ACCOUNT_ID.fullmatch, "is not an account: write 12 digits, in quotes")
+_partition = _must_fit(PARTITIONS.__contains__, f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
+_code = _must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")
+_role = _must_fit(
+    lambda pattern: not _ROLE_WITH_PATH.search(pattern),
+    "has a path, but the authenticator knows a role without it: remove the path behind `role/`",
+)
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
-Accounts = Annotated[tuple[Annotated[str, AfterValidator(_known_account)], ...], BeforeValidator(_list)]
-Partitions = Annotated[tuple[Annotated[str, AfterValidator(_known_partition)], ...], BeforeValidator(_list)]
-
-Codes = Annotated[tuple[Annotated[str, AfterValidator(_code)], ...], BeforeValidator(_list)]
-
-AdministratorPatterns = Annotated[tuple[Annotated[Text, AfterValidator(_without_path)], ...], BeforeValidator(_list)]
+Accounts = Annotated[tuple[Annotated[str, _account], ...], BeforeValidator(_list)]
+Partitions = Annotated[tuple[Annotated[str, _partition], ...], BeforeValidator(_list)]
+Codes = Annotated[tuple[Annotated[str, _code], ...], BeforeValidator(_list)]
+AdministratorPatterns = Annotated[tuple[Annotated[Text, _role], ...], BeforeValidator(_list)]
 
 
 @public

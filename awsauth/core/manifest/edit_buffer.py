@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, ReplaceText
 from awsauth.core.findings import Location
@@ -19,9 +20,6 @@ from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_of
 from awsauth.errors import EditError, ManifestError
-
-if TYPE_CHECKING:
-    from awsauth.core.document.document import Document
 
 MARK: Final = "#!"
 _MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from awsauth.core.access.matching import can_match
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.arn import is_user
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry
 
 # The number of administrators above which lint warns, without a policy.
 MANY: Final = 3

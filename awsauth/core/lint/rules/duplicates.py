@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
@@ -11,13 +12,9 @@ from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry
 
 _ONE_LEFT: Final = (Deduplicate(only_equal=True),)
 

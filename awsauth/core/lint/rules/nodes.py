@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import is_unclear, meant, parts
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry
 
 _INSTANCE: Final = PRESETS["ec2"].username
 _SESSION: Final = PRESETS["fargate"].username

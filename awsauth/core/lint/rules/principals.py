@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from awsauth.core.access.matching import account_of
 from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of, permission_set
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
+from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry
 
 
 @rule(Severity.WARNING, "principals of more than one partition")
