@@ -43,6 +43,7 @@ awsauth() {{ printf '%s\\0' "$@" > {folder}/part; mv {folder}/part {folder}/args
 PS1='read''y> '
 """,
     "fish": """
+set -g fish_autosuggestion_enabled 0
 awsauth completion fish | source
 function awsauth; string join0 -- $argv > {folder}/part; mv {folder}/part {folder}/args; end
 function fish_prompt; echo 'read''y> '; end
@@ -62,7 +63,8 @@ class Shell:
         self.name = name
         self.folder = folder
         file = {"bash": "rc", "zsh": ".zshrc", "fish": "fish/config.fish"}[name]
-        (folder / file).parent.mkdir(exist_ok=True)
+        # Without this folder, fish would make it from all pages of the manual, in a process of its own.
+        (folder / "fish" / "generated_completions").mkdir(parents=True)
         (folder / file).write_text(SETUP[name].format(folder=folder), encoding="utf-8")
         places = dict.fromkeys(("HOME", "ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "PWD"), str(folder))
         arguments = ["--noprofile", "--rcfile", str(folder / file), "-i"] if name == "bash" else ["-i"]
