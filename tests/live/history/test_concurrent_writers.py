@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -78,20 +78,28 @@ class Rival:
         self._thread.join()
 
     def _run(self) -> None:
+        # What was read before the first write of others cannot be replaced.
+        first = live(self._cluster)
+        wait_for(lambda: live(self._cluster) != first)
+        self._replace(first, "rival-late")
         while not self._done.wait(0.1):
             self._append(f"rival-{len(self.written)}")
 
     def _append(self, name: str) -> None:
         """Try until nobody has come in between."""
-        while True:
-            read = live(self._cluster)
-            read["data"]["mapRoles"] += ENTRY.format(name)
-            done = self._cluster.kubectl("replace", "--validate=false", "-f", "-", input=json.dumps(read), check=False)
-            if done.returncode == 0:
-                self.written.add(name)
-                return
-            assert "Conflict" in done.stderr, done.stderr
-            self.conflicts += 1
+        while not self._replace(live(self._cluster), name):
+            pass
+
+    def _replace(self, read: dict[str, Any], name: str) -> bool:
+        """Append an entry to what was read, unless somebody has written since."""
+        read["data"]["mapRoles"] += ENTRY.format(name)
+        done = self._cluster.kubectl("replace", "--validate=false", "-f", "-", input=json.dumps(read), check=False)
+        if done.returncode == 0:
+            self.written.add(name)
+            return True
+        assert "Conflict" in done.stderr, done.stderr
+        self.conflicts += 1
+        return False
 
 
 def test_eight_processes_and_a_rival_lose_nothing_of_each_other(cluster: Cluster, client: AwsAuthClient) -> None:
@@ -100,8 +108,8 @@ def test_eight_processes_and_a_rival_lose_nothing_of_each_other(cluster: Cluster
     states = states_from_now_on(cluster)
     calls = [(cluster.kubeconfig, f"writer{number}", CHANGES) for number in range(WRITERS)]
     with Rival(cluster) as rival, all_running(write, calls) as processes:
+        wait_for(lambda: rival.written)
         assert [ended(process) for process in processes] == [0] * WRITERS
-    assert rival.written
     assert rival.conflicts
     assert names(text_of(cluster)) == {"node", *ours, *rival.written}
     assert NODE in text_of(cluster)["mapRoles"]
@@ -141,6 +149,8 @@ def test_what_somebody_overwrites_blindly_can_be_restored(cluster: Cluster, clie
         wait_for(lambda: len(revisions(cluster)) >= 20)
         overwrite(cluster, "theirs")
         assert [ended(process) for process in processes] == [0] * 4
+    # Nothing more is recorded of what is overwritten until the next change.
+    write(cluster.kubeconfig, "last", 1)
 
     log = assert_true_history(client, cluster)
     kept = revisions(cluster)

@@ -13,7 +13,7 @@ from awsauth.history.commit import changing, commit
 from awsauth.options import ConnectionOptions
 from awsauth.stores.cluster import ClusterStore
 from tests.support.controlplane.cluster import AWS_AUTH, REVISIONS
-from tests.support.servers.faulty_server import FAULTS, TIMEOUT, FaultyServer
+from tests.support.servers.faulty_server import FAULTS, FaultyServer
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def straight(cluster: Cluster) -> Iterator[AwsAuthClient]:
 
 
 @pytest.fixture
-def client(faulty: FaultyServer, tmp_path: Path, fault: str) -> Iterator[AwsAuthClient]:
+def client(faulty: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsAuthClient]:
     """Return a client before the faulty server, that waits for no answer that comes too late."""
+    faulty.end_requests(monkeypatch)
     path = faulty.write_kubeconfig(tmp_path / "faulty.kubeconfig")
-    timeout = TIMEOUT if "late" in fault else PATIENCE
-    with AwsAuthClient.from_kubeconfig(path=path, timeout=timeout, author="tests") as client:
+    with AwsAuthClient.from_kubeconfig(path=path, timeout=PATIENCE, author="tests") as client:
         yield client
 
 
@@ -128,7 +128,7 @@ def requests_of(operation: str, cluster: Cluster, faulty: FaultyServer, client: 
 
 
 def hit_by(fault: str, operation: str, requests: list[str]) -> list[int]:
-    """Return which requests to try a fault on: the slow ones on reads of one operation only, as it takes a second."""
+    """Return which requests to try a fault on: late ones on reads of one operation only."""
     all_of_them = "late" not in fault or operation == "first change"
     return [number for number, request in enumerate(requests) if all_of_them or not request.startswith("GET")]
 

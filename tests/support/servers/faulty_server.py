@@ -10,14 +10,16 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tests.support.waiting import PATIENCE, wait_for_end
+from tests.support.waiting import PATIENCE, wait_for, wait_for_end
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from typing_extensions import Self
 
     from tests.support.controlplane.cluster import Cluster
@@ -34,8 +36,6 @@ FAULTS = (
     "500",
     "503",
 )
-TIMEOUT = 0.6
-"""The timeout of a client that is to lose an answer, in seconds."""
 
 
 @dataclass
@@ -56,6 +56,7 @@ class FaultyServer:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._late: list[threading.Thread] = []
+        self.held = threading.Semaphore(0)
         context = ssl.create_default_context(cafile=str(self.cluster.ca_file))
         target = urlsplit(self.cluster.server)
 
@@ -110,6 +111,19 @@ class FaultyServer:
         """Have `settle` wait for the request that this thread handles."""
         self._late.append(threading.current_thread())
 
+    def end_requests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the time of a request of any client end when this server holds it, and no sooner."""
+        held = self.held
+
+        class WhenHeld(threading.Timer):
+            def run(self) -> None:
+                wait_for(lambda: self.finished.is_set() or held.acquire(blocking=False))
+                self.interval = 0
+                super().run()
+
+        changed = SimpleNamespace(**vars(threading) | {"Timer": WhenHeld})
+        monkeypatch.setattr("awsauth.kube.request_limits.threading", changed)
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -142,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if fault == "deliver late":
             self.server.faulty.will_be_late()
-            wait_for_end(self.connection)
+            self._hold()
             self._deliver(body)
             return self._cut()
         if fault.isdigit():
@@ -154,10 +168,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(status, headers, content, sent=len(content) // 2)
             return self._cut()
         if fault == "answer late":
-            wait_for_end(self.connection)
+            self._hold()
         return self._answer(status, headers, content)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names that the base class looks for
+
+    def _hold(self) -> None:
+        self.server.faulty.held.release()
+        wait_for_end(self.connection)
 
     def _deliver(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         connection = self.server.connect()
