@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import urllib3
 
 from tests.support.aws.presigned import url_in
 from tests.support.controlplane.aws import AwsCredentials, eks_token
+from tests.support.controlplane.plane import _new_folder
 from tests.support.controlplane.processes import free_port
 from tests.support.controlplane.programs import AssetsError, programs
 from tests.support.paths import PROJECT
@@ -250,7 +252,9 @@ def test_the_metadata_service_wants_a_token_and_can_be_off_or_silent(
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_behind(control_plane: ControlPlane, tmp_path: Path, how: signal.Signals) -> None:
+def test_nothing_is_left_behind(
+    control_plane: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
     """A second control plane starts beside the first, and ends with the process that started it, however that ends."""
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "tests.support.controlplane"]
@@ -267,7 +271,10 @@ def test_nothing_is_left_behind(control_plane: ControlPlane, tmp_path: Path, how
     wait_for(lambda: [pid for pid in running if Path(f"/proc/{pid}/exe").exists()], lambda left: not left)
     if how == signal.SIGKILL:
         # What could not be removed is removed by the next one.
-        subprocess.run([*command, "true"], cwd=PROJECT, env=environment, check=True)
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        folder, lock = _new_folder()
+        lock.close()
+        shutil.rmtree(folder)
     assert list(tmp_path.iterdir()) == []
 
 

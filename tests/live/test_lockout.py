@@ -18,6 +18,7 @@ from awsauth.errors import ApiError, AuthenticationError, GuardError
 from awsauth.kube.rbac import missing
 from tests.support.connections import connected
 from tests.support.rbac_manifests import EDITOR, READER
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +191,7 @@ def test_who_is_bound_to_cluster_admin_is_an_administrator_too(cluster: Cluster,
     cluster.kubectl("create", "clusterrolebinding", "ops", "--clusterrole=cluster-admin", "--group=ops")
     people.join("bound-ops")
     assert administrator(cluster).apply(RemoveRole(role_arn=f"{PREFIX}/bound-admin")).changed
-    assert people.lacks("bound-ops", *EDITOR) == ()
+    wait_for(lambda: people.lacks("bound-ops", *EDITOR), lambda lacking: lacking == ())
 
 
 def test_too_large(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -106,6 +107,7 @@ class Terminal:
         self, *args: str, env: Mapping[str, str] | None = None, columns: int = 100, executable: str | Path = PROGRAM
     ) -> None:
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         variables = environment(**{"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40", **(env or {})})
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
@@ -161,7 +163,7 @@ class Terminal:
             data = os.read(self._fd, 65536)
         except OSError:  # Linux says so when the other side is closed.
             return False
-        self.shown += data.decode()
+        self.shown += self._decoder.decode(data)
         return bool(data)
 
 

@@ -25,6 +25,7 @@ _PRELOADED = [
     "awsauth.history.log",
     "awsauth.history.rollback",
     "awsauth.stores.cluster",
+    "awsauth.stores.file",
     "kubernetes.client",
     "kubernetes.config.kube_config",
     "pytest",
@@ -45,6 +46,7 @@ def _patiently(target: Callable[..., object], *arguments: Any) -> None:
     """Run a function whose changes are tried for minutes: on a busy machine, others write again and again meanwhile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("awsauth.history.commit.Backoff", partial(Backoff, PATIENCE))
+        patch.setattr("awsauth.stores.file.LOCKED", PATIENCE)
         target(*arguments)
 
 

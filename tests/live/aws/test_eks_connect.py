@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +31,9 @@ def eks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EksFake]:
     with EksFake() as fake:
         # STS is not there: what says which account it was has to do without.
         only(monkeypatch, tmp_path, KEYS | fake.environment | {"AWS_REGION": "eu-west-1", "AWS_MAX_ATTEMPTS": "1"})
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{unused_port()}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
         fake.add_cluster("prod", endpoint="https://ABC.eks.example", certificate_authority=PEM)
         yield fake
-
-
-def unused_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def test_a_cluster_that_is_not_there_is_said_with_the_account(

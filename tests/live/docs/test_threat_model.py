@@ -87,8 +87,8 @@ def test_the_policy_lets_only_those_record_revisions_who_may_update_the_object(
     cluster: Cluster, attacker: ClusterStore, editor: AwsAuthClient
 ) -> None:
     cluster.kubectl("apply", "-f", "-", input=policy())
+    numbers = count(100)
     try:
-        numbers = count(100)
         wait_for(lambda: refusal(lambda: attacker.record(draft(next(numbers), None, FORGED))))
         for named in (
             {"name": "aws-auth-500"},
@@ -110,6 +110,7 @@ def test_the_policy_lets_only_those_record_revisions_who_may_update_the_object(
         assert editor.rollback().changed
     finally:
         cluster.kubectl("delete", "-f", "-", input=policy())
+        wait_for(lambda: not refusal(lambda: attacker.record(draft(next(numbers), None, FORGED))))
 
 
 def post(store: ClusterStore, made: dict[str, Any]) -> object:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.live.recovery.conftest import caller, front, stage
 from tests.support.entry_changes import Entries
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.support.recovery_stage import Stage
@@ -18,9 +19,9 @@ __all__ = ["caller", "front", "stage"]
 
 @pytest.fixture
 def entries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Entries:
-    """Return a cluster of mode API, whose caller is an administrator by its access entry. Nothing waits for long."""
+    """Return a cluster of mode API, whose caller is an administrator by its access entry. Nothing settles."""
     monkeypatch.setattr("awsauth.entries.run.SETTLES", 0.0)
-    monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", 0.5)
-    monkeypatch.setattr("awsauth.aws.access_entries.SHOWN_WITHIN", 1.5)
+    monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", PATIENCE)
+    monkeypatch.setattr("awsauth.aws.access_entries.SHOWN_WITHIN", PATIENCE)
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # between its own attempts
     return Entries(stage)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
+from awsauth.entries.run import SETTLES
 from awsauth.errors import AwsServiceError, ConflictError, ForbiddenError
+from tests.support.aws.eks_webhook import bind_administrators
 from tests.support.entry_changes import ADMIN, DEV
 from tests.support.recovery_stage import BOTH, CLUSTER_ADMIN, OPS
 from tests.support.waiting import wait_for
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 BRIDGE: Final = "awsauth:administrators"
 BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 OWN: Final = EnsureEntry(principal_arn=OPS, username="ops", policies=[ADMIN])
-LATE: Final = 0.6  # seconds until the API server uses a policy
 NEVER: Final = 86400.0
+EVERYTHING: Final = {"verb": "*", "group": "*", "resource": "*"}
 
 
 @pytest.fixture
@@ -38,33 +39,20 @@ def mapped(entries: Entries) -> Iterator[Entries]:
     entries.stage.api.request("DELETE", f"{BINDINGS}/{BRIDGE}")
 
 
-def settle(entries: Entries, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> None:
-    """Let a policy count before awsauth's wait ends; or let it not wait, and the policy never count."""
-    monkeypatch.setattr("awsauth.entries.run.SETTLES", LATE * 2 if waits else 0.0)
-    entries.stage.webhook.late = LATE if waits else NEVER
-
-
-def watch(answers: Counter[int], *, waits: bool) -> None:
-    """Let the worker go on until the policy counts; or until it is refused, which shows that it would tell."""
-    wait_for(lambda: answers[200] > 5 if waits else answers.total() > answers[200])
-    # Also because awsauth's tokens of one second are the same, and the API server remembers whose they were.
-    time.sleep(LATE * 2)
-
-
 def is_bound(entries: Entries) -> bool:
     return entries.stage.api.request("GET", f"{BINDINGS}/{BRIDGE}").status == 200
 
 
 @contextmanager
-def working(entries: Entries) -> Iterator[Counter[int]]:
-    """Read objects that only an administrator may read, with new tokens, and count the answers by their status."""
-    answers: Counter[int] = Counter()
+def working(entries: Entries) -> Iterator[list[int]]:
+    """Read objects that only an administrator may read, with new tokens, and collect the status of each answer."""
+    answers: list[int] = []
     stage, over = entries.stage, threading.Event()
 
     def work() -> None:
         while not over.is_set():
             token = stage.cluster.eks_token(stage.caller)
-            answers[stage.api.request("GET", "/api/v1/secrets", token=token).status] += 1
+            answers.append(stage.api.request("GET", "/api/v1/secrets", token=token).status)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -75,16 +63,53 @@ def working(entries: Entries) -> Iterator[Counter[int]]:
         thread.join()
 
 
+def await_answers(answers: list[int]) -> None:
+    """Wait until a request that the worker has not begun yet is answered."""
+    before = len(answers)
+    wait_for(lambda: len(answers) >= before + 2)
+
+
+def settle(entries: Entries, monkeypatch: pytest.MonkeyPatch, answers: list[int], *, waits: bool = True) -> None:
+    """Let no policy count until awsauth waits for that; or let it not wait, and no policy ever count."""
+    stage, real = entries.stage, Backoff.wait
+
+    def wait(backoff: Backoff, at_least: float = 0.0) -> bool:
+        if at_least != SETTLES:
+            return real(backoff, at_least)
+        await_answers(answers)
+        stage.webhook.late = 0.0
+        await_answers(answers)
+        return True
+
+    def use_bridge() -> None:
+        stage.api.await_allowed(user="ops", groups=[BRIDGE], resourceAttributes=EVERYTHING)
+
+    stage.webhook.late = NEVER
+    # EKS takes longer to use an entry than an API server to use a binding.
+    entries.once("CreateAccessEntry", use_bridge)
+    if waits:
+        monkeypatch.setattr("awsauth.entries.run.SETTLES", SETTLES)
+        monkeypatch.setattr(Backoff, "wait", wait)
+
+
+def watch(answers: list[int], *, waits: bool) -> None:
+    """Let the worker go on for a while; or until it is refused, which shows that it would tell."""
+    if waits:
+        await_answers(answers)
+    else:
+        wait_for(lambda: set(answers) != {200})
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_worker_never_loses_its_rights(mapped: Entries, monkeypatch: pytest.MonkeyPatch, *, waits: bool) -> None:
-    settle(mapped, monkeypatch, waits=waits)
     with working(mapped) as answers:
+        settle(mapped, monkeypatch, answers, waits=waits)
         with mapped.client() as client:
             result = client.apply(OWN)
         watch(answers, waits=waits)
     assert [finding.code for finding in result.findings] == ["entry-bridge"]
     assert "After an interruption, run the same command again." in result.findings[0].hint
-    assert (answers.total() == answers[200]) is waits
+    assert (set(answers) == {200}) is waits
     assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
     assert mapped.writes() == ["CreateAccessEntry", "AssociateAccessPolicy", "UpdateAccessEntry"]
     assert not is_bound(mapped)
@@ -94,20 +119,18 @@ def test_a_worker_never_loses_its_rights(mapped: Entries, monkeypatch: pytest.Mo
 def test_rights_by_a_group_stay_until_those_by_a_policy_count(
     entries: Entries, monkeypatch: pytest.MonkeyPatch, *, waits: bool
 ) -> None:
-    api, by_policy = entries.stage.api, EnsureEntry(principal_arn=OPS, groups=[], policies=[ADMIN], if_exists="replace")
-    role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
-    subject = {"kind": "Group", "name": "bosses", "apiGroup": "rbac.authorization.k8s.io"}
-    api.must("POST", BINDINGS, {"metadata": {"name": "bosses"}, "roleRef": role, "subjects": [subject]})
+    by_policy = EnsureEntry(principal_arn=OPS, groups=[], policies=[ADMIN], if_exists="replace")
+    bind_administrators(entries.stage.api, "bosses", "bosses")
     try:
         entries.shown.entries.update(OPS, {"kubernetesGroups": ["bosses"]})
         entries.shown.entries.disassociate(OPS, CLUSTER_ADMIN)
-        settle(entries, monkeypatch, waits=waits)
         with working(entries) as answers, entries.client() as client:
+            settle(entries, monkeypatch, answers, waits=waits)
             client.apply(by_policy)
             watch(answers, waits=waits)
     finally:
-        api.must("DELETE", f"{BINDINGS}/bosses")
-    assert (answers.total() == answers[200]) is waits
+        entries.stage.api.must("DELETE", f"{BINDINGS}/bosses")
+    assert (set(answers) == {200}) is waits
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -115,17 +138,16 @@ def test_rights_by_a_group_stay_until_those_by_a_policy_count(
 def test_a_stopped_bridge_is_ended_by_the_same_call(
     mapped: Entries, monkeypatch: pytest.MonkeyPatch, call: str, *, after: bool
 ) -> None:
-    monkeypatch.setattr("awsauth.entries.run.SETTLES", LATE * 2)
-    mapped.stage.webhook.late = LATE
     with working(mapped) as answers:
+        settle(mapped, monkeypatch, answers)
         with mapped.client() as client, mapped.stopping(call, after=after):
             client.apply(OWN)
         with mapped.client() as client:
             client.apply(OWN)
-        time.sleep(LATE * 2)
+        watch(answers, waits=True)
         with mapped.client() as client:
             assert not client.apply(OWN).changed
-    assert answers.total() == answers[200]
+    assert set(answers) == {200}
     assert mapped.state(OPS) == ("STANDARD", "ops", set(), {ADMIN: ()})
     # After the last call of EKS, nothing remembers the binding.
     assert is_bound(mapped) is (after and call == "UpdateAccessEntry")
@@ -184,6 +206,8 @@ def test_who_may_not_make_the_binding_is_told_the_command(mapped: Entries) -> No
     subject = {"kind": "User", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
     role = {"kind": "ClusterRole", "name": "limited", "apiGroup": "rbac.authorization.k8s.io"}
     api.must("POST", BINDINGS, {"metadata": {"name": "limited"}, "roleRef": role, "subjects": [subject]})
+    reading = {"verb": "get", "resource": "configmaps", "namespace": "kube-system"}
+    api.await_allowed(user="limited", resourceAttributes=reading)
     try:
         with mapped.client(as_user="limited") as client, pytest.raises(ForbiddenError) as caught:
             client.apply(OWN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -153,7 +152,6 @@ def test_a_stale_administrator_does_not_count(entries: Entries, awsauth: Command
     # It is no loss itself, even if it is the only one.
     entries.shown.entries.disassociate(OPS, CLUSTER_ADMIN)
     awsauth.entry("remove", stale, "--no-history")
-    time.sleep(1.1)  # the API server remembers the rights of a token, and those of one second are the same
 
 
 def test_the_hint_about_a_stale_entry_is_right(entries: Entries, awsauth: Commands) -> None:

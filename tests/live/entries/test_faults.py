@@ -76,7 +76,9 @@ def test_throttling_only_takes_longer(entries: Entries, change: EntryChange, cal
 
 @pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
 @pytest.mark.parametrize(("change", "call"), CALLS)
-def test_an_unanswered_call_is_looked_after(entries: Entries, change: EntryChange, call: str, *, done: bool) -> None:
+def test_an_unanswered_call_is_looked_after(
+    entries: Entries, monkeypatch: pytest.MonkeyPatch, change: EntryChange, call: str, *, done: bool
+) -> None:
     begin(entries, change)
     hits = [0]
 
@@ -90,8 +92,10 @@ def test_an_unanswered_call_is_looked_after(entries: Entries, change: EntryChang
         if done:
             assert client.apply(change).changed
         else:
-            with pytest.raises(OutcomeUnknownError) as caught:
-                client.apply(change)
+            with monkeypatch.context() as patch:
+                patch.setattr("awsauth.aws.access_entries.SHOWN_WITHIN", 0.1)
+                with pytest.raises(OutcomeUnknownError) as caught:
+                    client.apply(change)
             assert caught.value.changed is (None if is_first(change, call) else True)
             assert entries.recorded() == [1]
             assert client.apply(change).changed
@@ -112,13 +116,14 @@ def test_parts_of_eks_that_are_late_are_waited_for(
     assert wanted(entries, change)
 
 
-def test_a_role_that_was_just_made_is_waited_for(entries: Entries) -> None:
+def test_a_role_that_was_just_made_is_waited_for(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> None:
     message = "The specified principalArn is invalid: invalid principal."
     entries.eks.fail("CreateAccessEntry", "InvalidParameterException", message, times=2)
     with entries.client() as client:
         client.apply(NEW)
         assert wanted(entries, NEW)
         entries.eks.fail("CreateAccessEntry", "InvalidParameterException", message, times=100)
+        monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", 0.0)
         with pytest.raises(AwsServiceError, match="invalid principal") as caught:
             client.apply(EnsureEntry(principal_arn=f"{DEV}-2"))
     assert caught.value.changed is False

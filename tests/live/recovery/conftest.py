@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from awsauth.aws.token import TokenSource
 from tests.support.aws.aws_environment import only
 from tests.support.aws.eks_fake import EksFake
 from tests.support.aws.eks_webhook import EksWebhook
+from tests.support.controlplane.aws import EXPIRES
 from tests.support.recovery_stage import ACCOUNT, Stage
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ def stage(
     tmp_path: Path,
 ) -> Iterator[Stage]:
     webhook, api = front
+    signed = TokenSource._signed
+    # An API server remembers for ten seconds whose a token is. So no two may be the same, as two of a second would be.
+    monkeypatch.setattr(TokenSource, "_signed", lambda source, keys, _: signed(source, keys, next(EXPIRES)))
     with EksFake(region=cluster.aws.region, account=ACCOUNT) as eks:
         only(monkeypatch, tmp_path, cluster.aws.environment | eks.environment | caller.environment)
         stage = Stage(cluster, eks, webhook, api, caller, boto3.Session())

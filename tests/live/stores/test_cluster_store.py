@@ -35,6 +35,7 @@ from tests.live.kube.test_transport import deny
 from tests.stores.test_stores import DATA, OTHER
 from tests.support.connections import direct, transport_to
 from tests.support.servers.relay import CUT_AFTER, Harm, Relay
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -341,8 +342,8 @@ def test_a_policys_refusal_comes_in_its_words_and_leaves_no_revision(cluster: Cl
     assert cluster.revisions() == []
     # Whoever comes next has no policy in the way.
     cluster.api.must("DELETE", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/policy")
-    while cluster.api.request("POST", f"{AWS_AUTH.rpartition('/')[0]}?dryRun=All", body()).status >= 300:
-        pass
+    path = f"{AWS_AUTH.rpartition('/')[0]}?dryRun=All"
+    wait_for(lambda: cluster.api.request("POST", path, body()).status < 300)
 
 
 def body(**data: str) -> dict[str, Any]:

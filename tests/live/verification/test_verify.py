@@ -186,12 +186,15 @@ def test_a_role_that_was_named_and_is_shut_out_has_the_change_reverted(named: Na
     assert data(named) == before
 
 
-def test_a_new_role_that_never_gets_in_has_the_change_reverted(named: NamedCluster) -> None:
+def test_a_new_role_that_never_gets_in_has_the_change_reverted(
+    named: NamedCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     administrator(named, "revert_new")
+    monkeypatch.setattr("awsauth.options._SECONDS", {"revert_after": (0.5, LONGEST)})
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError) as caught:
         client.add_role_mapping(
-            named.arn("revert-new-target"), username="x", verify=[named.arn("revert-new-elsewhere")], revert_after=5
+            named.arn("revert-new-target"), username="x", verify=[named.arn("revert-new-elsewhere")], revert_after=0.5
         )
     assert "revert-new-elsewhere" in caught.value.message
     assert data(named) == before

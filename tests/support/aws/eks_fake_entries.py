@@ -198,7 +198,9 @@ class AccessEntries:
 
     def disassociate(self, principal_arn: str, policy_arn: str) -> None:
         """Take a policy from an entry."""
-        if self._present(principal_arn).policies.pop(policy_arn, None) is None:
+        entry = self._present(principal_arn)
+        entry.since.pop(policy_arn, None)
+        if entry.policies.pop(policy_arn, None) is None:
             raise not_found("The specified policyArn is not associated with the access entry.")
 
     def policy_arns(self) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,10 +79,10 @@ class EksWebhook:
         self._thread.join()
 
     def bind_policies(self, api: ApiServer) -> None:
-        """Let RBAC give what access policies give."""
-        subject = {"kind": "Group", "name": f"{_POLICY_GROUP}AmazonEKSClusterAdminPolicy"}
-        role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
-        api.must("POST", _BINDINGS, {"metadata": {"name": "eks-policy"}, "subjects": [subject], "roleRef": role})
+        """Let RBAC give what access policies give, once that counts."""
+        # A group of this call alone shows that the API server looks at this binding, and not at one from before.
+        groups = [f"{_POLICY_GROUP}AmazonEKSClusterAdminPolicy", secrets.token_hex(8)]
+        bind_administrators(api, "eks-policy", *groups)
 
     def review(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a ``TokenReview``."""
@@ -130,6 +131,15 @@ class EksWebhook:
             return ""
         content = json.loads(answer.data)
         return str(content["GetCallerIdentityResponse"]["GetCallerIdentityResult"]["Arn"])
+
+
+def bind_administrators(api: ApiServer, name: str, *groups: str) -> None:
+    """Bind groups to ``cluster-admin``, and wait until the API server uses that for the last one."""
+    subjects = [{"kind": "Group", "name": group, "apiGroup": "rbac.authorization.k8s.io"} for group in groups]
+    role = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
+    api.must("POST", _BINDINGS, {"metadata": {"name": name}, "subjects": subjects, "roleRef": role})
+    everything = {"verb": "*", "group": "*", "resource": "*"}
+    api.await_allowed(user="anyone", groups=[groups[-1]], resourceAttributes=everything)
 
 
 def _user(entry: Entry, arn: str, canonical: str, session: str, by: float) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 import yaml
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MERGE_PATCH = "application/merge-patch+json"
+_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,14 @@ class ApiServer:
         if response.status >= 300:
             raise RuntimeError(f"{method} {path} was answered {response.status}: {response.body}")
         return response.body
+
+    def await_allowed(self, **spec: Any) -> None:
+        """Wait until the authorizer allows a request: it sees a new role or binding some milliseconds later.
+
+        Args:
+            spec: of a ``SubjectAccessReview``.
+        """
+        wait_for(lambda: self.must("POST", _REVIEWS, {"spec": spec})["status"]["allowed"])
 
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the events of a watch, which goes on until the caller stops."""

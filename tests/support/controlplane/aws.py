@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 ADDRESSES = "addresses.json"
-_EXPIRES = itertools.cycle(range(60, 900))
+EXPIRES = itertools.cycle(range(61, 900))
+"""Values of ``X-Amz-Expires`` for tokens of which no two are the same; awsauth's own have up to 60."""
+
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -156,7 +158,7 @@ def eks_token(
     url = f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
     request = AWSRequest("GET", url, headers={"x-k8s-aws-id": cluster})
     keys = Credentials(credentials.access_key, credentials.secret_key, credentials.session_token)
-    signer = auth.SigV4QueryAuth(keys, "sts", region, expires=next(_EXPIRES))
+    signer = auth.SigV4QueryAuth(keys, "sts", region, expires=next(EXPIRES))
     at = signed_at or dt.datetime.now(dt.timezone.utc)
     with mock.patch.object(auth, "get_current_datetime", return_value=at):
         signer.add_auth(request)

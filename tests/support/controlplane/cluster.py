@@ -20,7 +20,6 @@ CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
 AWS_AUTH = f"{CONFIG_MAPS}/aws-auth"
 REVISIONS = "/apis/apps/v1/namespaces/kube-system/controllerrevisions"
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
-_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _NAMESPACES = "/api/v1/namespaces"
 _SYSTEM = {"default", "kube-system", "kube-public", "kube-node-lease"}
@@ -214,24 +213,22 @@ class Cluster:
         self.api.must("POST", f"{prefix}/{kind.lower()}bindings", binding)
 
     def _await_allowed(self, user: str, rule: Rule, namespace: str) -> None:
-        """Wait until the API server's authorizer has seen a rule, which takes it some milliseconds."""
+        """Wait until the API server's authorizer has seen a rule."""
         verb = rule["verbs"][0].replace("*", "get")
-        spec: dict[str, Any] = {"user": user}
         if "nonResourceURLs" in rule:
-            spec["nonResourceAttributes"] = {"path": rule["nonResourceURLs"][0], "verb": verb}
-        else:
-            resource, _, subresource = rule["resources"][0].partition("/")
-            spec["resourceAttributes"] = {
-                "namespace": namespace,
-                "group": rule["apiGroups"][0],
-                "resource": resource,
-                "subresource": subresource,
-                "verb": verb,
-                "name": rule.get("resourceNames", [""])[0],
-            }
-        wait_for(
-            lambda: self.api.must("POST", _REVIEWS, {"spec": spec})["status"], lambda status: bool(status["allowed"])
-        )
+            path = {"path": rule["nonResourceURLs"][0], "verb": verb}
+            self.api.await_allowed(user=user, nonResourceAttributes=path)
+            return
+        resource, _, subresource = rule["resources"][0].partition("/")
+        attributes = {
+            "namespace": namespace,
+            "group": rule["apiGroups"][0],
+            "resource": resource,
+            "subresource": subresource,
+            "verb": verb,
+            "name": rule.get("resourceNames", [""])[0],
+        }
+        self.api.await_allowed(user=user, resourceAttributes=attributes)
 
     def clean(self) -> None:
         """Take away what earlier tests left."""

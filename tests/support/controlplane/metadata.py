@@ -32,7 +32,7 @@ class InstanceMetadata:
         role_arn: what the instance wears; None for an instance without a role. May be changed at any time.
         instance_id: ``i-`` and 17 hexadecimal digits; the session of the role is named so.
         behaviour: see `Behaviour`. May be changed at any time.
-        requests: method and path of each request so far.
+        requests: method and path of each request that has come in; one whose sender has given up may come in later.
     """
 
     def __init__(self, aws: Aws, role_arn: str | None = None) -> None:
