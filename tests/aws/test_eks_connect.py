@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import socket
 import traceback
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -48,16 +47,9 @@ def eks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EksFake]:
     with EksFake() as fake:
         # STS is not there: what says which account it was has to do without.
         only(monkeypatch, tmp_path, KEYS | fake.environment | {"AWS_REGION": "eu-west-1", "AWS_MAX_ATTEMPTS": "1"})
-        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{unused_port()}")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
         fake.add_cluster("prod", endpoint="https://ABC.eks.example", certificate_authority=PEM)
         yield fake
-
-
-def unused_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def test_a_cluster_is_described_in_one_request(eks: EksFake) -> None:
@@ -206,7 +198,7 @@ def test_throttling_is_tried_again_then_said(eks: EksFake) -> None:
 
 
 def test_a_service_that_cannot_be_reached_is_said(eks: EksFake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_EKS", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_EKS", "http://127.0.0.1:1")
     with pytest.raises(AwsServiceError, match="AWS cannot be reached") as caught:
         describe_cluster(AwsSession(), "prod")
     assert "VPC endpoint" in caught.value.hint
@@ -424,7 +416,7 @@ def self_signed(folder: Path) -> str:
 def test_a_private_endpoint_that_cannot_be_reached_is_said(eks: EksFake, tmp_path: Path) -> None:
     private = eks.clusters["prod"]
     private.certificate_authority = self_signed(tmp_path)
-    private.endpoint = f"https://127.0.0.1:{unused_port()}"
+    private.endpoint = "https://127.0.0.1:1"
     for private.public in (True, False):
         with closing(from_eks("prod")) as connection, pytest.raises(UnreachableError) as caught:
             connection.transport.get("/version")

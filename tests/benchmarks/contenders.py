@@ -134,7 +134,7 @@ class Keiko:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait()
 
 
 class Contenders:

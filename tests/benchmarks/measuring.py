@@ -13,6 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.support.waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -67,7 +69,7 @@ def process_seconds(command: Sequence[str], environment: Mapping[str, str]) -> f
         SystemExit: it fails.
     """
     began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     took = time.perf_counter() - began
     if done.returncode:
         message = f"{command[:2]} failed, so its time means nothing:\n{done.stderr}"

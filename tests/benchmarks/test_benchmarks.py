@@ -36,7 +36,9 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
     assert [row[0] for row in hostile] == list(SHAPES)
     assert ["pass" in row[0] or "awsauth" in row[0] or "file=" in row[0] for row in processes] == [True] * 3
     assert len(compared) == 2 * 2 * 2 + 2  # of two sizes, adding and extending without and with a revision; processes
-    assert all(float(now) / float(then) == pytest.approx(float(ratio), abs=0.2) for _, now, then, ratio in compared)
+    assert all(
+        float(now) / float(then) == pytest.approx(float(ratio), abs=0.02, rel=0.02) for _, now, then, ratio in compared
+    )
 
 
 def rows(table: str) -> list[list[str]]:

@@ -10,6 +10,7 @@ import pytest
 
 import awsauth
 from awsauth.core.manifest.manifest import Manifest
+from tests.support.waiting import PATIENCE
 
 ROLE: Final = "arn:aws:iam::111122223333:role/ci"
 ENTRY: Final = f"- rolearn: {ROLE}\n  username: ci\n"
@@ -36,7 +37,7 @@ def test_a_diff_is_no_manifest(text: str) -> None:
     assert error.message == "This is a diff, not a manifest."
     command = error.hint.split("`")[1].removesuffix(" DIFF")
     done = subprocess.run(
-        ["/bin/sh", "-c", command], input=text, capture_output=True, text=True, timeout=20, check=True
+        ["/bin/sh", "-c", command], input=text, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert "mapRoles" in done.stdout
     if "kind: ConfigMap" in text:
