@@ -190,7 +190,7 @@ def test_a_new_role_that_never_gets_in_has_the_change_reverted(
     named: NamedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administrator(named, "revert_new")
-    monkeypatch.setattr("awsauth.options._SECONDS", {"revert_after": (0.5, LONGEST)})
+    monkeypatch.setattr("awsauth.options._SECONDS", {"revert_after": (0.5, LONGEST_REVERT)})
     before = data(named)
     with named.client() as client, pytest.raises(RevertedError) as caught:
         client.add_role_mapping(
