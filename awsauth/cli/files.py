@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from awsauth.core.desired.manifest import document_of, manifest_in
+from awsauth.core.desired.manifest import document_in
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError, PolicyError
@@ -69,8 +69,7 @@ def wanted_in(source: IO[bytes]) -> Plan | tuple[Change, ...] | Document:
     """Return the plan, the changes or the data of the manifest in a file."""
     with naming(source):
         raw = read_input(source)
-        manifest = manifest_in(raw)
-        return document_of(manifest) if manifest else load_plan_or_changes(raw)
+        return document_in(raw) or load_plan_or_changes(raw)
 
 
 def manifest_from(source: IO[bytes], *, normalize: bool = False) -> ManifestText:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awsauth.core.access.matching import Access, Outcomes, can_match
-from awsauth.core.access.node_mappings import admits_nodes, still_admits
+from awsauth.core.access.matching import Outcomes, can_match
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity, note
+from awsauth.core.guards.access import node_mapping
+from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.revisions.revision import Revision, is_sound
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError
+from awsauth.stores.store import sound_revision
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,12 +42,11 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
     revision = _last_own(store, snapshot)
     if not revision:
         return None
-    old, new = Access.of(Document(revision.data)).by_principal, Access.of(snapshot.document).by_principal
-    reachable = {arn: outcomes for arn, outcomes in old.items() if can_match(arn)}
-    spelling = {arn: outcomes[-1].principal for arn, outcomes in reachable.items()}
-    nodes = [spelling[arn] for arn, outcomes in reachable.items() if _loses_nodes(outcomes, new.get(arn, ()))]
-    bosses = [arn for arn, outcomes in reachable.items() if _is_admin(outcomes)]
-    admins = [spelling[arn] for arn in bosses if not _is_admin(new.get(arn, ()))]
+    case = GuardInput.of(Document(revision.data), snapshot.document, GuardContext())
+    nodes = [finding.principal for finding in node_mapping(case)]
+    bosses = {arn: found for arn, found in case.old.by_principal.items() if can_match(arn) and _is_admin(found)}
+    new = case.new.by_principal
+    admins = [found[-1].principal for arn, found in bosses.items() if not _is_admin(new.get(arn, ()))]
     return (_finding(revision, snapshot, nodes, admins),) if nodes or admins else ()
 
 
@@ -61,15 +62,9 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
             if not sound:
                 return None
             head = sound[-1].head
-        revision = store.read_revision(head.number)
+        return sound_revision(store, head.number, head.digest)
     except (ForbiddenError, HistoryError):
         return None
-    return revision if revision.is_intact and revision.digest == head.digest else None
-
-
-def _loses_nodes(old: Outcomes, new: Outcomes) -> bool:
-    nodes = [mapped for mapped in old if admits_nodes(mapped)]
-    return any(not any(still_admits(node, mapped) for mapped in new) for node in nodes)
 
 
 def _is_admin(outcomes: Outcomes) -> bool:

@@ -5,7 +5,6 @@ And `prune`, which deletes old revisions.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -18,18 +17,18 @@ from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, counted, note, warning
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
 from awsauth.core.revisions.restore import EMPTY_DOCUMENT
-from awsauth.core.revisions.revision import digest_of_owners, is_sound
+from awsauth.core.revisions.revision import draft, is_sound
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, command_line, quoted, visible
-from awsauth.errors import AwsAuthError, HistoryError
+from awsauth.errors import AwsAuthError
 from awsauth.history.rollback import UNVOUCHED, rollback_candidates
+from awsauth.stores.store import sound_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from awsauth.stores.store import RevisionList, Snapshot, Store
 
-RECORD_OF_OWNERS: Final = "record of owners"
 UNPROVEN_HISTORY: Final = "unproven-history"
 
 KEEP_LAST: Final = 50
@@ -96,7 +95,7 @@ class LogEntry(JsonValue):
             "kind": self.info.title,
             "author": self.by,
             "reason": self.info.reason,
-            "changes": "" if self.diff is None else RECORD_OF_OWNERS if only_records else self.diff.summary,
+            "changes": "" if self.diff is None else "record of owners" if only_records else self.diff.summary,
             "state": self.state,
         }
 
@@ -173,18 +172,9 @@ def log(store: Store) -> Log:
 
 def _present(snapshot: Snapshot) -> RevisionInfo:
     """Return the metadata of the present state that no revision holds."""
-    head = snapshot.head
-    return RevisionInfo(
-        number=0,
-        digest="",
-        data_digest=data_digest(snapshot.data, snapshot.binary_data),
-        parent=head.number if head else 0,
-        parent_digest=head.digest if head else "",
-        kind="outside" if snapshot.exists else "deleted",
-        uid=snapshot.uid,
-        managers=snapshot.managers,
-        owners_digest=digest_of_owners(snapshot.annotations),
-    )
+    kind = "outside" if snapshot.exists else "deleted"
+    kept = {"binary_data": snapshot.binary_data, "annotations": snapshot.annotations}
+    return draft(0, snapshot.head, snapshot.data, kind=kind, uid=snapshot.uid, managers=snapshot.managers, **kept).info
 
 
 def _with_deletions(entries: Sequence[LogEntry]) -> Iterator[LogEntry]:
@@ -279,10 +269,8 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
 
     @cache
     def recorded(number: int, digest: str) -> Document | None:
-        with suppress(HistoryError):
-            revision = store.read_revision(number)
-            return Document(revision.data) if revision.is_intact and revision.digest == digest else None
-        return None
+        revision = sound_revision(store, number, digest)
+        return Document(revision.data) if revision else None
 
     def document(info: RevisionInfo) -> Document | None:
         if info.kind == "deleted":

@@ -6,7 +6,7 @@ The object may have lost the records of owners: each revision has a copy.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
@@ -23,9 +23,10 @@ from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.info import FIELD_MANAGER, RevisionInfo, owners_of
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
-from awsauth.errors import GuardError, HistoryError, PlanOutdatedError, UsageError
+from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 from awsauth.history.rollback import rollback_candidates
+from awsauth.stores.store import sound_revision
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
     from awsauth.stores.store import Snapshot, Store
-
-DUPLICATES: Final = "synced-duplicates"
 
 
 @dataclass(slots=True)
@@ -247,7 +246,7 @@ def _duplicates(report: SyncReport) -> Iterator[Finding]:
             message = f"{quoted(act.principal, 200)} has {len(act.case.live)} entries."
             impact = "The authenticator honors the last one, and the sync compares and changes that one."
             hint = "Remove the others with `awsauth check --fix`."
-            yield warning(DUPLICATES, message, impact, hint, principal=act.principal)
+            yield warning("synced-duplicates", message, impact, hint, principal=act.principal)
 
 
 def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Finding]:
@@ -353,11 +352,7 @@ class _Past:
 
     def read(self, number: int, digest: str) -> dict[str, Record] | None:
         """Return the records in a revision; None if the revision is gone or was altered."""
-        try:
-            revision = self._store.read_revision(number)
-        except HistoryError:
-            return None
-        if not (revision.is_intact and revision.digest == digest):
+        if not (revision := sound_revision(self._store, number, digest)):
             return None
         return self._read.setdefault(revision.info.owners_digest, read_records(revision.annotations)[0])
 

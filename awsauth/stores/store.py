@@ -232,6 +232,15 @@ def revision_not_found(number: int, location: str) -> errors.RevisionNotFoundErr
     return errors.RevisionNotFoundError(message, location=location, hint=hint)
 
 
+def sound_revision(store: Store, number: int, digest: str) -> Revision | None:
+    """Return a revision; None if it is gone, was altered, or has another digest."""
+    try:
+        revision = store.read_revision(number)
+    except errors.HistoryError:
+        return None
+    return revision if revision.is_intact and revision.digest == digest else None
+
+
 def intact(revision: Revision, hint: str) -> Revision:
     """Return a revision, unless it was altered after it was recorded."""
     if revision.is_intact:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import awsauth
-from awsauth.core.desired.manifest import manifest_in
+from awsauth.core.desired.manifest import document_in
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.stores.memory import MemoryStore
 from tests.support.command_line import NODE, ROLE, manifest_in as example_in, run
@@ -167,9 +167,9 @@ def test_a_manifest_is_told_from_other_files() -> None:
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aws-auth"}, "data": {"mapRoles": ""}}
     )
     for raw in (text, text.encode(), b"\xff\xfe" + text.encode("utf-16-le"), one_line):
-        assert manifest_in(raw)
+        assert document_in(raw)
     for raw in ("[]", '[{"change": "RemoveRole", "role_arn": "x"}]', "owner: a\n", b"\xff", ""):
-        assert manifest_in(raw) is None
+        assert document_in(raw) is None
 
 
 def test_a_document_is_planned_in_python(live: Path, wanted: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
 from awsauth.core.desired.entry_sync import as_mapped
-from awsauth.core.desired.manifest import document_of, manifest_in
+from awsauth.core.desired.manifest import document_in
 from awsauth.core.desired.records import OWNER_NAME, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
@@ -244,8 +244,8 @@ class Fragment(_Part):
     @classmethod
     def _parsed(cls, text: str | bytes, name: str, owner: str | None) -> Self:
         written = decode_text(text)
-        if owner is not None and (manifest := manifest_in(written)):
-            return placed(cls.from_document(document_of(manifest), owner), name, {})
+        if owner is not None and (document := document_in(written)):
+            return placed(cls.from_document(document, owner), name, {})
         values, places = _values(written)
         if not isinstance(values, dict):
             raise FragmentError("The fragment holds no mapping with fields.", location=places.get((), ""), hint=_HINT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.access.matching import can_match
 from awsauth.core.access.node_mappings import is_node_mapping
@@ -14,16 +14,13 @@ from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
-if TYPE_CHECKING:
-    from awsauth.core.manifest.manifest import Manifest
-
 _CONFIG_MAP: Final = re.compile(
     r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
 )
 
 
-def manifest_in(raw: str | bytes) -> Manifest | None:
-    """Return a file's ConfigMap manifest; None if the file holds something else.
+def document_in(raw: str | bytes) -> Document | None:
+    """Return the data of a ConfigMap in a file; None if it holds something else.
 
     Raises:
         ManifestError: it cannot be read.
@@ -35,14 +32,7 @@ def manifest_in(raw: str | bytes) -> Manifest | None:
     shown = raw.replace(b"\0", b"").decode("latin-1") if isinstance(raw, bytes) else raw
     if not _CONFIG_MAP.search(shown):
         return None
-    return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw)
-
-
-def document_of(manifest: Manifest) -> Document:
-    """Return the data of a manifest, with the places in the file."""
-    from awsauth.core.manifest.locate import origins
-
-    return Document(manifest.data, origins=origins(manifest))
+    return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw).document
 
 
 def changes_to(

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.entries.model import AccessEntry
 
-WIDER: Final = "entry-wider"
-NARROWER: Final = "entry-narrower"
-STALE: Final = "entry-stale"
-ORPHAN: Final = "entry-orphan"
-NODES_AS_STANDARD: Final = "node-entry-standard"
-PEOPLE_AS_NODES: Final = "node-entry-people"
-MODE_CONFIG_MAP: Final = "mode-config-map"
 
 _REMOVE: Final = ("awsauth", "entry", "remove")
 _SHOWN: Final = 3
@@ -65,7 +58,7 @@ def entry_findings(
         message = "The cluster's authentication mode is CONFIG_MAP, which AWS calls deprecated."
         impact = "Its creator is an administrator whom no object shows, and new features of EKS need access entries."
         hint = "API_AND_CONFIG_MAP uses access entries and aws-auth. A cluster cannot change back."
-        yield note(MODE_CONFIG_MAP, message, impact, hint)
+        yield note("mode-config-map", message, impact, hint)
         return
     if state.mode == "API" and any(document.reading(key).mapped for key in KEYS):
         message = "The cluster's authentication mode is API: it does not use aws-auth."
@@ -100,12 +93,12 @@ def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:
             "The entry grants no access. It stays without effect for a principal that is made again with this name."
         )
         hint = f"Delete the entry with `{command_line(*_REMOVE, arn)}`."
-        yield Finding(ORPHAN, Severity.ERROR, message, impact, hint, principal=arn)
+        yield Finding("entry-orphan", Severity.ERROR, message, impact, hint, principal=arn)
     elif made and since and made > since:
         times = f"{made:%Y-%m-%d %H:%M:%S} UTC, after its access entry of {since:%Y-%m-%d %H:%M:%S} UTC"
         impact = "The entry belongs to an earlier principal of this name, and grants no access (401)."
         hint = f"Delete it with `{command_line(*_REMOVE, arn)}`, and make it again with `awsauth entry rollback`."
-        yield Finding(STALE, Severity.ERROR, f"{named} was made on {times}.", impact, hint, principal=arn)
+        yield Finding("entry-stale", Severity.ERROR, f"{named} was made on {times}.", impact, hint, principal=arn)
 
 
 def _not_looked_at(iam: IamFacts) -> Iterator[Finding]:
@@ -127,14 +120,17 @@ def _beside(mapped: MappingEntry, at: Location | None, entry: AccessEntry) -> Fi
     if is_node and entry.type == "STANDARD":
         return _nodes_as_standard(entry, at)
     if entry.lets_nodes_in and not is_node:
-        code = PEOPLE_AS_NODES
+        code = "node-entry-people"
         message = f"{named} is mapped to {quoted(mapped.username)}, and has an access entry for nodes."
     elif entry.lets_nodes_in or _is_equal(mapped, entry):
         severity, hint = Severity.NOTE, "Remove the mapping; it is not needed."
     elif is_admin and entry.type and not entry.is_administrator:
-        code, message = NARROWER, f"The mapping makes {named} an administrator, and its access entry does not."
+        code, message = "entry-narrower", f"The mapping makes {named} an administrator, and its access entry does not."
     elif entry.policies and not is_admin:
-        code, message = WIDER, f"The access entry of {named} has policies, and its mapping is no administrator's."
+        code, message = (
+            "entry-wider",
+            f"The access entry of {named} has policies, and its mapping is no administrator's.",
+        )
     remove = command_line(*_REMOVE, entry.principal_arn)
     hint = hint or f"Change the access entry, delete it so that the mapping counts (`{remove}`), or remove the mapping."
     return Finding(code, severity, message, impact, hint, at, mapped.principal)
@@ -157,4 +153,4 @@ def _nodes_as_standard(entry: AccessEntry, at: Location | None = None) -> Findin
     impact = "The entry overrides the mapping, and gives no node its username: nodes with this role cannot join."
     add = command_line("awsauth", "entry", "add", arn, "--type", "EC2_LINUX")
     hint = f"Delete it with `{command_line(*_REMOVE, arn)}`, and make it with the type of the nodes, such as `{add}`."
-    return Finding(NODES_AS_STANDARD, Severity.ERROR, message, impact, hint, at, arn)
+    return Finding("node-entry-standard", Severity.ERROR, message, impact, hint, at, arn)

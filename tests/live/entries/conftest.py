@@ -20,8 +20,8 @@ __all__ = ["caller", "front", "stage"]
 @pytest.fixture
 def entries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Entries:
     """Return a cluster of mode API, whose caller is an administrator by its access entry. Nothing settles."""
-    monkeypatch.setattr("awsauth.entries.run.SETTLES", 0.0)
-    monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", PATIENCE)
+    monkeypatch.setattr("awsauth.entries.engine.SETTLES", 0.0)
+    monkeypatch.setattr("awsauth.entries.engine.NEW_PRINCIPAL", PATIENCE)
     monkeypatch.setattr("awsauth.aws.access_entries.SHOWN_WITHIN", PATIENCE)
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))  # between its own attempts
     return Entries(stage)

@@ -10,7 +10,7 @@ import pytest
 
 from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
-from awsauth.entries.run import SETTLES
+from awsauth.entries.engine import SETTLES
 from awsauth.errors import AwsServiceError, ConflictError, ForbiddenError
 from tests.support.aws.eks_webhook import bind_administrators
 from tests.support.entry_changes import ADMIN, DEV
@@ -88,7 +88,7 @@ def settle(entries: Entries, monkeypatch: pytest.MonkeyPatch, answers: list[int]
     # EKS takes longer to use an entry than an API server to use a binding.
     entries.once("CreateAccessEntry", use_bridge)
     if waits:
-        monkeypatch.setattr("awsauth.entries.run.SETTLES", SETTLES)
+        monkeypatch.setattr("awsauth.entries.engine.SETTLES", SETTLES)
         monkeypatch.setattr(Backoff, "wait", wait)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, RemoveEntry, SetEntryPolicy
-from awsauth.entries.run import SETTLES
+from awsauth.entries.engine import SETTLES
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, InvalidValueError, OutcomeUnknownError
 from tests.support.aws.eks_fake import NoAnswer
 from tests.support.command_line import PROGRAM
@@ -123,7 +123,7 @@ def test_a_role_that_was_just_made_is_waited_for(entries: Entries, monkeypatch: 
         client.apply(NEW)
         assert wanted(entries, NEW)
         entries.eks.fail("CreateAccessEntry", "InvalidParameterException", message, times=100)
-        monkeypatch.setattr("awsauth.entries.run.NEW_PRINCIPAL", 0.0)
+        monkeypatch.setattr("awsauth.entries.engine.NEW_PRINCIPAL", 0.0)
         with pytest.raises(AwsServiceError, match="invalid principal") as caught:
             client.apply(EnsureEntry(principal_arn=f"{DEV}-2"))
     assert caught.value.changed is False
@@ -174,7 +174,7 @@ def test_a_second_writer_during_the_wait_is_not_overwritten(entries: Entries, mo
         entries.shown.entries.update(DEV, {"kubernetesGroups": ["theirs"]})
         return True
 
-    monkeypatch.setattr("awsauth.entries.run.SETTLES", SETTLES)
+    monkeypatch.setattr("awsauth.entries.engine.SETTLES", SETTLES)
     monkeypatch.setattr(Backoff, "wait", wait)
     with entries.client() as client, pytest.raises(ConflictError, match="theirs") as caught:
         client.apply(SET)
