@@ -210,8 +210,6 @@ class AccessChange(JsonValue):
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
     """Return the changes of `principals`, in their order."""
     shown = {casefold_arn(principal): principal for principal in principals}
-    if not shown:
-        return ()
     old, new = Access.of(before, shown), Access.of(after, shown)
     return tuple(
         AccessChange(arn, infos(arn, old.of_principal(arn)), infos(arn, new.of_principal(arn)))

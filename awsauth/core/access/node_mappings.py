@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from awsauth.core.access.matching import Access, can_match, needs_instance
 from awsauth.core.arn import is_user, permission_set
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import MappingEntry
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import EnsureRole, IfMapped
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
@@ -46,6 +46,16 @@ PRESETS: Final[dict[NodeKind, Preset]] = {
 
 # The groups of all kinds of nodes.
 NODE_GROUPS: Final = frozenset(group for preset in PRESETS.values() for group in preset.groups)
+
+# Groups that Kubernetes or EKS binds by itself.
+WELL_KNOWN: Final = (
+    SYSTEM_MASTERS,
+    *sorted(NODE_GROUPS),
+    "system:authenticated",
+    "system:unauthenticated",
+    "system:serviceaccounts",
+    "system:monitoring",
+)
 
 
 def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> EnsureRole:

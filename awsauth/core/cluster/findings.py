@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
-from awsauth.core.access.node_mappings import NODE_GROUPS, admits_nodes
+from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
@@ -25,14 +25,6 @@ GIVES_NOTHING: Final = "gives-nothing"
 CLUSTER_ADMIN: Final = "cluster-admin"
 
 _NODE_USER: Final = "system:node:"
-# Groups that the API server or EKS binds by itself.
-_BUILT_IN: Final = NODE_GROUPS | {
-    SYSTEM_MASTERS,
-    "system:authenticated",
-    "system:unauthenticated",
-    "system:serviceaccounts",
-}
-
 _SHOWN: Final = 3  # the most names that a finding lists
 
 
@@ -73,7 +65,7 @@ class _Mentioned:
 
     def findings(self, mapped: MappingEntry) -> Iterator[Finding]:
         groups = [group for group in dict.fromkeys(mapped.groups) if group]
-        unbound = [group for group in groups if group not in _BUILT_IN and not _names(group, self._bindings.groups)]
+        unbound = [group for group in groups if group not in WELL_KNOWN and not _names(group, self._bindings.groups)]
         bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, self._bindings.usernames)
         if len(unbound) == len(groups) and not bound_user:
             yield _gives_nothing(mapped, unbound)

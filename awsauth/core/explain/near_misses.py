@@ -53,8 +53,6 @@ class Resemblance:
     def of(self, written: str) -> NearMiss | None:
         """Return how an ARN differs from the caller's; None if nothing is in common."""
         cleaned = casefold_arn(without_invisible(written))
-        if self._own.name not in cleaned and "*" not in cleaned and not self._set:
-            return None
         if cleaned == self._arn:
             why = f"white space in the ARN keeps it from matching {self._resource}"
             return NearMiss("space", why, unreachable=True)

@@ -139,13 +139,12 @@ class LintEntry:
         fault: Why no caller can have its ARN.
     """
 
-    __slots__ = ("_groups", "_location", "_position", "arn", "context", "fault", "mapped", "reading")
+    __slots__ = ("_groups", "_position", "arn", "context", "fault", "mapped", "reading")
 
     def __init__(self, context: LintContext, reading: ParsedList, position: int, mapped: MappingEntry) -> None:
         self.context = context
         self.reading = reading
         self._position = position
-        self._location: Location | None = None
         self.mapped = _without_escapes(mapped)
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
@@ -200,16 +199,8 @@ class LintEntry:
 
         Without such a value it is that of the field's name, or of the beginning of the entry.
         """
-        if name or self._location is None:
-            found = self._located(name or ARN_FIELD.get(self.reading.key, "account"))
-            if name:
-                return found
-            self._location = found
-        return self._location
-
-    def _located(self, name: str) -> Location:
         layout = self.layout
-        field = layout.field(name)
+        field = layout.field(name or ARN_FIELD.get(self.reading.key, "account"))
         if field is None:
             return self._at(layout.fields[0].start if layout.fields else layout.start)
         if isinstance(field.value, Groups) or field.value.start == field.value.end:

@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest import literal_block as block
@@ -35,13 +35,6 @@ _ONE_LINE: Final = rf"[^\n{ODD_CHARACTERS}]*"
 _PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 
 
-class _Quotes(NamedTuple):
-    """How to escape a character between quotes, and the pattern of an escaped one."""
-
-    escape: Callable[[str], str]
-    escaped: re.Pattern[str]
-
-
 def double_escaped(value: str) -> str:
     """Return `value` escaped for double quotes, in YAML and JSON."""
     escaped = json.dumps(value, ensure_ascii=False)[1:-1]
@@ -50,10 +43,6 @@ def double_escaped(value: str) -> str:
 
 def _single_escaped(value: str) -> str:
     return value.replace("'", "''")
-
-
-_DOUBLE: Final = _Quotes(double_escaped, _ESCAPED_IN_DOUBLE)
-_SINGLE: Final = _Quotes(_single_escaped, _ESCAPED_IN_SINGLE)
 
 
 def quoted_scalar(value: str) -> str:
@@ -80,9 +69,9 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
         return block.edit_literal(text, key, node, wanted)
     one_line = "\n" not in wanted
     if node.style == '"' and (flow or one_line or "\n" in node.value):
-        return _edit_between_quotes(text, node, wanted, _DOUBLE)
+        return _edit_between_quotes(text, node, wanted, double_escaped, _ESCAPED_IN_DOUBLE)
     if node.style == "'" and re.fullmatch(_ONE_LINE, wanted):
-        return _edit_between_quotes(text, node, wanted, _SINGLE)
+        return _edit_between_quotes(text, node, wanted, _single_escaped, _ESCAPED_IN_SINGLE)
     if flow:
         splices = [_replaced(text, node, f'"{double_escaped(wanted)}"')]
     elif one_line:
@@ -134,10 +123,15 @@ def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) ->
         raise manifest_error(message, text, node.start, hint)
 
 
-def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) -> list[Splice]:
-    """Return the splices of the characters that differ; other escapes stay."""
+def _edit_between_quotes(
+    text: str, node: Node, wanted: str, escape: Callable[[str], str], escaped: re.Pattern[str]
+) -> list[Splice]:
+    """Return the splices of the characters that differ; other escapes stay.
+
+    `escape` escapes a text between these quotes, and `escaped` matches an escaped character.
+    """
     value_at, raw_at = [0], [node.start + 1]
-    for match in quotes.escaped.finditer(text, node.start + 1, node.end - 1):
+    for match in escaped.finditer(text, node.start + 1, node.end - 1):
         value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)
         raw_at.append(match.end())
 
@@ -146,7 +140,7 @@ def _edit_between_quotes(text: str, node: Node, wanted: str, quotes: _Quotes) ->
         return raw_at[known] + offset - value_at[known]
 
     splices = [
-        Splice(raw_offset(start), raw_offset(end), quotes.escape(new))
+        Splice(raw_offset(start), raw_offset(end), escape(new))
         for start, end, new in _changed_characters(node.value, wanted)
     ]
     check_spans(text, splices, (node.start, node.end))

@@ -7,24 +7,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS
-from awsauth.core.document.model import SYSTEM_MASTERS
+from awsauth.core.access.node_mappings import NODES, PRESETS, WELL_KNOWN
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
-
-# Groups that Kubernetes or EKS binds by itself.
-WELL_KNOWN: Final = (
-    SYSTEM_MASTERS,
-    *sorted(NODE_GROUPS),
-    "system:authenticated",
-    "system:unauthenticated",
-    "system:serviceaccounts",
-    "system:monitoring",
-)
 
 _BY_LETTERS: Final = {re.sub("[^a-z]", "", group): group for group in WELL_KNOWN}
 _OF_PARTS: Final = re.compile(r"[\s:_.-]*(?:system|eks)", re.IGNORECASE)

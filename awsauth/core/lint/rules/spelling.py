@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from awsauth.core.access.node_mappings import WELL_KNOWN
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, NameKind, has_invisible
 from awsauth.core.lint.rule import Match, rule
-from awsauth.core.lint.rules.groups import WELL_KNOWN, is_unclear, meant
+from awsauth.core.lint.rules.groups import is_unclear, meant
 from awsauth.core.text.display import quoted
 
 # Escaped, because a reviewer cannot tell the letters themselves from Latin ones.
