@@ -5,28 +5,26 @@ Scalars stay text, except unquoted booleans and nulls: YAML 1.1 reads some accou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from awsauth.core.text.display import quoted, visible
 
-# The most characters of a text.
+# The most characters of a text. ruamel.yaml reads about 100,000 in a second.
 LARGEST_INPUT: Final = 256 * 2**10
 
 _DEEPEST: Final = 100
-_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CORE: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset(
     _CORE + name for name in ["str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"]
 )
-# The plain scalars of YAML 1.2 that are not text.
-_VALUES: Final = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
 
 Path = tuple[str | int, ...]
 
@@ -63,73 +61,80 @@ def parse_input(text: str) -> YamlInput:
     """
     if len(text) > LARGEST_INPUT:
         raise YamlInputError(f"is too large: YAML may have {LARGEST_INPUT // 2**10} KiB")
-    if odd := _FORBIDDEN.search(text):
-        lines = text[: odd.start()].split("\n")
-        problem = f"is not YAML: it holds the character U+{ord(odd[0]):04X}"
-        raise YamlInputError(problem, f"line {len(lines)}, column {len(lines[-1]) + 1}")
-    reader = _Reader(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = _Composer
     try:
-        return YamlInput(reader.document(), reader.locations)
-    except yaml.MarkedYAMLError as error:
+        root = yaml.compose(text)
+    except ReaderError as error:
+        lines = text[: error.position].split("\n")
+        raise YamlInputError(
+            f"is not YAML: it holds the character U+{ord(text[error.position]):04X}",
+            f"line {len(lines)}, column {len(lines[-1]) + 1}",
+        ) from error
+    except MarkedYAMLError as error:
         is_late = error.context == "while scanning a simple key"  # noticed on a line below the key
         location = _location(error.context_mark if is_late else error.problem_mark)
+        if error.problem == "but found another document":
+            raise YamlInputError("has more than one document", location) from error
         raise YamlInputError(f"is not YAML: {visible(str(error.problem))}", location) from error
-    except yaml.YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise YamlInputError(f"is not YAML: {visible(str(error))}") from error
+    if root is None:
+        raise YamlInputError("is empty")
+    locations: dict[Path, str] = {(): _location(root.start_mark)}
+    return YamlInput(_value(root, (), locations), locations)
 
 
-class _Reader:
-    """Turns libyaml's events into values.
+class _Composer(Composer):
+    """Refuses aliases, which can expand beyond the memory, and excessive nesting."""
 
-    It refuses aliases, which can expand beyond the memory, and excessive nesting.
-    """
+    _depth = 0
 
-    def __init__(self, text: str) -> None:
-        self._events: Any = yaml.parse(text, Loader=yaml.CSafeLoader)
-        self.locations: dict[Path, str] = {}
-
-    def document(self) -> Any:
-        next(self._events)  # the start of the stream
-        if isinstance(next(self._events), yaml.StreamEndEvent):
-            raise YamlInputError("is empty")
-        value = self._value(next(self._events), ())
-        next(self._events)  # the end of the document
-        if not isinstance(after := next(self._events), yaml.StreamEndEvent):
-            raise YamlInputError("has more than one document", _location(after.start_mark))
-        return value
-
-    def _value(self, event: Any, path: Path) -> Any:
-        location = _location(event.start_mark)
-        self.locations.setdefault(path, location)
-        if isinstance(event, yaml.AliasEvent):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if isinstance(event, AliasEvent):
             problem = f"*{event.anchor} is an alias, which awsauth does not read: write the value itself"
-            raise YamlInputError(f"is not YAML: {visible(problem)}", location)
-        if len(path) == _DEEPEST:
-            raise YamlInputError(f"is not YAML: nested more than {_DEEPEST} deep", location)
-        if event.tag not in (None, "!", *_TAGS):
-            raise YamlInputError(f"has the tag {quoted(event.tag)}, which awsauth does not read", location)
-        if isinstance(event, yaml.ScalarEvent):
-            return _VALUES.get(event.value, event.value) if event.implicit[0] else event.value
-        return self._items(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
+            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        if self._depth == _DEEPEST:
+            raise MarkedYAMLError(problem=f"nested more than {_DEEPEST} deep", problem_mark=event.start_mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
-    def _items(self, path: Path) -> list[Any]:
-        items: list[Any] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._value(event, (*path, len(items))))
-        return items
 
-    def _mapping(self, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
-            location = _location(key.start_mark)
-            if not isinstance(key, yaml.ScalarEvent):
-                raise YamlInputError("has a list or a mapping where a field should be", location)
-            if key.value in found:
-                raise YamlInputError(f"has the field {quoted(key.value)} twice", location)
-            place = (*path, key.value)
-            self.locations[place] = location
-            found[key.value] = self._value(next(self._events), place)
-        return found
+def _value(node: Any, path: Path, locations: dict[Path, str]) -> Any:
+    if node.tag not in _TAGS:
+        raise YamlInputError(f"has the tag {quoted(node.tag)}, which awsauth does not read", _location(node.start_mark))
+    if isinstance(node, ScalarNode):
+        return _scalar(node)
+    if isinstance(node, SequenceNode):
+        items = {(*path, index): item for index, item in enumerate(node.value)}
+        locations.update({place: _location(item.start_mark) for place, item in items.items()})
+        return [_value(item, place, locations) for place, item in items.items()]
+    return _mapping(node, path, locations)
+
+
+def _mapping(node: MappingNode, path: Path, locations: dict[Path, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        location = _location(key.start_mark)
+        if not isinstance(key, ScalarNode):
+            raise YamlInputError("has a list or a mapping where a field should be", location)
+        if key.value in found:
+            raise YamlInputError(f"has the field {quoted(key.value)} twice", location)
+        place = (*path, key.value)
+        locations[place] = location
+        found[key.value] = _value(value, place, locations)
+    return found
+
+
+def _scalar(node: ScalarNode) -> Any:
+    if node.tag == f"{_CORE}null" and not node.style:
+        return None
+    if node.tag == f"{_CORE}bool" and not node.style:
+        return node.value.lower() == "true"
+    return node.value
 
 
 def _location(mark: Any) -> str:

@@ -99,7 +99,7 @@ def test_a_fault_is_reported_with_line_and_column(text: str | bytes, problem: st
 
 @given(st.text(alphabet="[]{}:-,&*!?|>'\"%@`#~<a1 \t\n\r\ufeff\x85\u2028", max_size=40))
 def test_no_text_is_more_than_an_error_of_this_library(text: str) -> None:
-    """Law: nothing of PyYAML gets out."""
+    """Law: nothing of ruamel.yaml gets out."""
     with contextlib.suppress(AwsAuthError):
         load_plan_or_changes(text)
     with contextlib.suppress(AwsAuthError):
