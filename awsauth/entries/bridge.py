@@ -7,16 +7,14 @@ the policy, a group in the entry gives the same rights.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.backoff import retry_unavailable
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.text.display import command_line
 from awsauth.errors import ApiError, AwsAuthError, ConflictError, ForbiddenError, NotFoundError
 from awsauth.kube.fields import fields_of
-
-if TYPE_CHECKING:
-    from awsauth.kube.transport import Transport
+from awsauth.kube.transport import Transport
 
 _KIND: Final = "ClusterRoleBinding"
 _BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"

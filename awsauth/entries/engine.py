@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -30,8 +31,6 @@ from awsauth.entries.journal import EntryJournal
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-
     from awsauth.aws.access_entries import AccessEntries
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.eks import EksClusterInfo

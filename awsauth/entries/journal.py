@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.backoff import retry_unavailable
 from awsauth.core.entries.undo import EntryRevision
@@ -14,9 +14,7 @@ from awsauth.core.serialization import from_json, sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import ApiError, AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
 from awsauth.kube.resources import REVISIONS_PATH, list_objects
-
-if TYPE_CHECKING:
-    from awsauth.kube.transport import Transport
+from awsauth.kube.transport import Transport
 
 JOURNAL_NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
 KEPT: Final = 100  # how many of the newest stay

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from awsauth.boundary import public
+from awsauth.core.revisions.info import Writer
 from awsauth.errors import UsageError
 from awsauth.options import Options, check_rollback
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from awsauth.cluster_context import ClusterContext
     from awsauth.core.diff import Diff
     from awsauth.core.entries.undo import EntryRevision
-    from awsauth.core.revisions.info import Writer
     from awsauth.entries.engine import EntryChanger
     from awsauth.stores.store import Store
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from awsauth.core.access.matching import Outcomes, can_match
 from awsauth.core.document.document import Document
@@ -14,12 +14,7 @@ from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.revisions.revision import Revision, is_sound
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError
-from awsauth.stores.store import sound_revision
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from awsauth.stores.store import Snapshot, Store
+from awsauth.stores.store import Snapshot, Store, sound_revision
 
 
 def baseline_findings(snapshot: Snapshot) -> tuple[Finding, ...]:

@@ -5,11 +5,12 @@ And `prune`, which deletes old revisions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.boundary import public
 from awsauth.core.diff import Diff, diff
@@ -22,12 +23,7 @@ from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, renamed
 from awsauth.core.text.display import NotebookValue, command_line, quoted, visible
 from awsauth.errors import AwsAuthError
 from awsauth.history.rollback import UNVOUCHED, rollback_candidates
-from awsauth.stores.store import sound_revision
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from awsauth.stores.store import RevisionList, Snapshot, Store
+from awsauth.stores.store import RevisionList, Snapshot, Store, sound_revision
 
 UNPROVEN_HISTORY: Final = "unproven-history"
 

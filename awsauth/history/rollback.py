@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -21,8 +22,6 @@ from awsauth.history.commit import PendingChange
 from awsauth.stores.store import RevisionList, Snapshot, Store, intact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from awsauth.core.diff import Diff
 
 

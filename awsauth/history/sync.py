@@ -5,6 +5,7 @@ The object may have lost the records of owners: each revision has a copy.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -26,14 +27,11 @@ from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 from awsauth.history.rollback import rollback_candidates
-from awsauth.stores.store import sound_revision
+from awsauth.stores.store import Snapshot, Store, sound_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
     from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
-    from awsauth.stores.store import Snapshot, Store
 
 
 @dataclass(slots=True)

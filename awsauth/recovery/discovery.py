@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,8 +17,6 @@ from awsauth.recovery.temporary_access import TemporaryAccess
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
     from awsauth.connections.eks import EksConnection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -14,8 +15,6 @@ from awsauth.core.text.display import listed, visible
 from awsauth.errors import GuardError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awsauth.apply import Result
     from awsauth.core.explain.explanation import Explanation
     from awsauth.recovery.discovery import Discovery

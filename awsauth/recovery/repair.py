@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from awsauth.core.document.document import Document
@@ -13,21 +14,19 @@ from awsauth.core.guards.access import REGRANT
 from awsauth.core.guards.content import FOREIGN_HISTORY
 from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import raise_for_violations
+from awsauth.core.revisions.info import RevisionInfo
 from awsauth.core.text.display import listed, quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven_error
 from awsauth.kube.resources import read_bindings
+from awsauth.kube.transport import Transport
 from awsauth.recovery.plan import RecoveryStep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from awsauth.apply import Result
     from awsauth.client import AwsAuthClient
     from awsauth.core.access.caller import Caller
     from awsauth.core.edit.changes import Change
-    from awsauth.core.revisions.info import RevisionInfo
-    from awsauth.kube.transport import Transport
 
 
 class RepairRequest(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions import info as meta
@@ -14,12 +15,8 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
 from awsauth.kube.fields import fields_of
 from awsauth.kube.resources import METADATA, REVISIONS_PATH, SELECTOR, list_objects, owner_references, pages
+from awsauth.kube.transport import Transport
 from awsauth.stores import store
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.kube.transport import Transport
 
 _CONFIG_MAPS: Final = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 _CONFIG_MAP: Final = f"{_CONFIG_MAPS}/{CONFIG_MAP_NAME}"

@@ -6,20 +6,16 @@ It is for tests and experiments.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.core.document.document import Document
+from awsauth.core.revisions.info import Head
 from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
 from awsauth.errors import HistoryError
 from awsauth.stores import store
 from awsauth.stores.file import FileState
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.core.revisions.info import Head
-    from awsauth.stores.store import Snapshot
 
 _LOCATION: Final = "aws-auth in memory"
 
@@ -117,7 +113,7 @@ class ManifestText(MemoryStore):
         """The present manifest, in the encoding of the original."""
         return self._file.encoding.encode(self._file.manifest.text)
 
-    def check_edit(self, data: Mapping[str, str], base: Snapshot) -> None:  # noqa: ARG002 - as of other stores
+    def check_edit(self, data: Mapping[str, str], base: store.Snapshot) -> None:  # noqa: ARG002 - as of other stores
         """Check that the manifest can be edited so (see `Store.check_edit`).
 
         Raises:
@@ -125,7 +121,7 @@ class ManifestText(MemoryStore):
         """
         self._file.with_data(data, self._name)
 
-    def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
+    def write(self, data: Mapping[str, str], base: store.Snapshot, revision: Revision | None) -> store.Snapshot:
         """Write the data into the manifest (see `Store.write`).
 
         Raises:
@@ -136,7 +132,7 @@ class ManifestText(MemoryStore):
         self._file = file
         return snapshot
 
-    def read(self) -> Snapshot:
+    def read(self) -> store.Snapshot:
         """Return the present ConfigMap in the manifest."""
         manifest = self._file.manifest
         return super().read()._replace(document=manifest.document, findings=manifest.findings)

@@ -6,19 +6,16 @@ conflict, a taken number or a lost answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from awsauth import errors
+from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding
+from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
 from awsauth.core.revisions.revision import HIGHEST, Revision, is_sound
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from awsauth.core.document.document import Document
-    from awsauth.core.findings import Finding
-    from awsauth.core.revisions.info import FieldManager, Head, RevisionInfo
 
 
 class Snapshot(NamedTuple):

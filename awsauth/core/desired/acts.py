@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.boundary import public
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
 from awsauth.core.desired.records import Record, applied, principal_in, principal_name
+from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
@@ -23,10 +25,7 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError, PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
     from awsauth.core.desired.fragment import Wanted
-    from awsauth.core.document.document import Document
 
 _SIGNS: Final[dict[str, str]] = {
     **dict.fromkeys(("update", "restore", "extend"), "~"),

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Iterator
+from typing import Any, Final
 
 from awsauth.core.access.matching import can_match
 from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.arn import is_user
 from awsauth.core.desired.acts import live_entries
 from awsauth.core.desired.fragment import Fragment, combined, fragment_item, nearest_place, placed
+from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, Key
 from awsauth.core.entries.merge import default_username
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.core.yaml_input import Path, YamlInputError, parse_input
 from awsauth.errors import FragmentError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-    from awsauth.core.document.document import Document
 
 # Where files have principals: a list, a mapping by name, or the text of a list.
 _LISTS: Final[tuple[Path, ...]] = (

@@ -6,14 +6,11 @@ It compares the wanted, the live and the last applied entry.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from awsauth.core.desired.records import is_as_applied
+from awsauth.core.desired.records import Applied, is_as_applied
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.merge import gives_the_same
-
-if TYPE_CHECKING:
-    from awsauth.core.desired.records import Applied
-    from awsauth.core.document.model import MappingEntry
 
 OnDrift = Literal["restore", "keep", "fail"]
 """What to do with an entry that another writer has changed or removed."""

@@ -6,21 +6,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.desired.records import Record, applied, hashed, principal_name
+from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.changes import EntryChange, RemoveEntry
 from awsauth.core.entries.merge import EntryDiff, merge_entries
 from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry, unbridged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from awsauth.core.desired.acts import Live, SyncReport
     from awsauth.core.desired.fragment import Wanted
-    from awsauth.core.document.model import MappingEntry
 
 _NODE: Final = PRESETS["ec2"]
 

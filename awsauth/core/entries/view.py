@@ -5,21 +5,17 @@ For each principal, one of the two sources decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import can_match, casefold_arn, counting
+from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND, MappingEntry
-from awsauth.core.entries.model import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.entries.model import AccessEntry, AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.findings import Finding
 
 # The code of the note that a request for facts was not allowed or failed.
 NOT_LOOKED_AT: Final = "not-looked-at"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +16,6 @@ from awsauth.core.guards.context import GuardInput, allow_hint, violation
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from awsauth.core.lint.policy import Policy
     from awsauth.core.lint.rules import Match
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.access.matching import Access, casefold_arn, principal_of, reduces_access
+from awsauth.core.document.document import Document
 from awsauth.core.document.index import differing, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from awsauth.core.document.document import Document
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.core.lint.policy import Policy

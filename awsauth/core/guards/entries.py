@@ -7,6 +7,7 @@ wider policy gives the groups of the weaker one too. So a policy that gets wider
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -18,8 +19,6 @@ from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, Access
 from awsauth.core.guards.access import makes_admin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from awsauth.core.access.matching import Access
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.guards.context import GuardContext, GuardInput

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.core.access.matching import principal_of
+from awsauth.core.document.document import Document
 from awsauth.core.findings import AUTHENTICATION_MODE, REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity
 from awsauth.core.guards import access, content
 from awsauth.core.guards.context import GuardContext, GuardInput, allowance
 from awsauth.core.text.display import quoted, quoted_value, visible
 from awsauth.errors import GuardError, UsageError
-
-if TYPE_CHECKING:
-    from awsauth.core.document.document import Document
 
 # The guards by name. Each yields findings with its name as code. Those of severity ``error`` refuse the change.
 GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
