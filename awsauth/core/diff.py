@@ -14,7 +14,7 @@ from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, entries_of, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
-from awsauth.core.text.display import code, fenced, listed, quoted, visible
+from awsauth.core.text.display import code, fenced, groups_in_words, listed, name_in_words, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
@@ -104,23 +104,33 @@ class Diff(JsonValue):
         return listed(brief, _SUMMARIZED)
 
     def __str__(self) -> str:
-        lines = [line for mapping in self.mappings for line in _text_lines(mapping)]
+        lines = []
+        for kind, name, (first, *more) in self._in_words("entry", visible):
+            lines += [": ".join(filter(None, [f"{_SIGNS[kind]} {name}", first])), *(f"    {told}" for told in more)]
         lines += [f"! {visible(effect.principal)} {effect.told()}" for effect in self._other_effects()]
-        lines += [
-            f"{_SIGNS[one.kind]} entry {visible(one.principal_arn)}: {_told(one, visible)}" for one in self.entries
-        ]
         return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
 
     def markdown(self) -> str:
         """Return the difference as Markdown, for a pull request or a release's page."""
         if not self:
             return "No change.\n"
-        rows = [_markdown_line(mapping) for mapping in self.mappings]
+        rows = []
+        for kind, name, told in self._in_words("access entry", code):
+            rows.append(": ".join(filter(None, [f"- {_SIGN_WORDS[kind]} {name}", "; ".join(told)])))
         rows += [f"- {code(effect.principal)} {effect.told(code)}" for effect in self._other_effects()]
-        for one in self.entries:
-            rows.append(f"- {_SIGN_WORDS[one.kind]} access entry {code(one.principal_arn)}: {_told(one, code)}")
         blocks = [fenced(text, "diff") for text in self.texts.values()]
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"
+
+    def _in_words(self, source: str, show: Callable[[str], str]) -> Iterator[tuple[str, str, list[str]]]:
+        """Yield the kind, the principal and the sentences of each change.
+
+        There is at least one sentence, which may be empty. `show` escapes values, and `source` names access entries.
+        """
+        for mapping in self.mappings:
+            name = f"{KIND[mapping.key]} {show(mapping.principal)}"
+            yield mapping.kind, name, list(_sentences(mapping, mapping.kind, show)) or [""]
+        for entry in self.entries:
+            yield entry.kind, f"{source} {show(entry.principal_arn)}", [_told(entry, show)]
 
     def _other_effects(self) -> Iterator[AccessChange]:
         """Yield effects that differ from the changed mapping: another entry wins."""
@@ -217,24 +227,10 @@ def _by_principal(reading: ParsedList, concerned: set[PrincipalKey]) -> defaultd
     return found
 
 
-def _text_lines(mapping: MappingDiff) -> Iterator[str]:
-    kind = mapping.kind
-    first, *more = list(_sentences(mapping, kind, visible)) or [""]
-    line = f"{_SIGNS[kind]} {KIND[mapping.key]} {visible(mapping.principal)}"
-    yield f"{line}: {first}" if first else line
-    for sentence in more:
-        yield f"    {sentence}"
-
-
 def _brief(kind: str, source: str, principal: str) -> str:
     # Only the name: the summary is one line, and the diff has the whole ARN.
     name = principal.rpartition("/")[2] or principal
     return f"{_SIGNS[kind]}{source} {quoted(name, 64)[1:-1]}"
-
-
-def _markdown_line(mapping: MappingDiff) -> str:
-    line = f"- {_SIGN_WORDS[mapping.kind]} {KIND[mapping.key]} {code(mapping.principal)}"
-    return ": ".join(filter(None, [line, "; ".join(_sentences(mapping, mapping.kind, code))]))
 
 
 def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
@@ -242,7 +238,7 @@ def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
     sides = [side for side in (entry.before, entry.after) if side]
     old, new = sides[0], sides[-1]
     if len(sides) == 1:
-        named = f"username {_name(new.username, show)}, {_groups(new.groups, show)}"
+        named = f"username {name_in_words(new.username, show)}, {groups_in_words(new.groups, show)}"
         policies = [show(str(policy)) for policy in new.policies]
         return ", ".join([f"type {new.type}" if new.lets_nodes_in else named, *policies])
     mappings = [MappingEntry(entry.principal_arn, side.username, side.groups) for side in sides]
@@ -261,7 +257,7 @@ def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> I
     elif kind in ("added", "removed"):
         if mapping.key != "mapAccounts":
             now = (mapping.after or mapping.before)[-1]
-            yield f"username {_name(now.username, show)}, {_groups(now.groups, show)}"
+            yield f"username {name_in_words(now.username, show)}, {groups_in_words(now.groups, show)}"
     else:
         yield from _differences(mapping.before[-1], mapping.after[-1], show)
     before, after = len(mapping.before) - before, len(mapping.after) - after
@@ -271,25 +267,15 @@ def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> I
 
 def _differences(old: MappingEntry, new: MappingEntry, show: Callable[[str], str]) -> Iterator[str]:
     if old.principal != new.principal:
-        yield f"written {_name(new.principal, show)}, before {_name(old.principal, show)}"
+        yield f"written {name_in_words(new.principal, show)}, before {name_in_words(old.principal, show)}"
     if old.username != new.username:
-        yield f"username {_name(new.username, show)}, before {_name(old.username, show)}"
+        yield f"username {name_in_words(new.username, show)}, before {name_in_words(old.username, show)}"
     old_groups, new_groups = set(old.groups), set(new.groups)
     added = [group for group in new.groups if group not in old_groups]
     taken = [group for group in old.groups if group not in new_groups]
     if added:
-        yield f"into {_groups(added, show)}"
+        yield f"into {groups_in_words(added, show)}"
     if taken:
-        yield f"out of {_groups(taken, show)}"
+        yield f"out of {groups_in_words(taken, show)}"
     if old.groups != new.groups and not added and not taken:
         yield "the same groups, in another order or number"
-
-
-def _name(text: str, show: Callable[[str], str]) -> str:
-    return show(text) if text else "(empty)"
-
-
-def _groups(groups: Sequence[str], show: Callable[[str], str]) -> str:
-    if not groups:
-        return "no groups"
-    return f"group{'s' if len(groups) > 1 else ''} {', '.join(_name(group, show) for group in groups)}"

@@ -17,7 +17,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.validation import as_text, hint_for_missing
 from awsauth.core.serialization import LEFT_OUT, JsonValue, json_object
-from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.core.text.display import groups_in_words, name_in_words, quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
 _SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -249,13 +249,8 @@ def caller_of(principal: str) -> Caller | None:
 
 def describe_access(found: UserInfos, show: Callable[[str], str] = visible) -> str:
     """Return the access of a principal as text."""
-    each = [_described(info, show) for info in found] or [_NO_ACCESS]
+    each = [
+        f"username {name_in_words(info.username, show)}, {groups_in_words(info.groups, show)}" if info else _NO_ACCESS
+        for info in found or [None]
+    ]
     return each[0] if len(each) == 1 else f"{' or '.join(each)} (two spellings, the winner is undefined)"
-
-
-def _described(info: UserInfo | None, show: Callable[[str], str]) -> str:
-    if info is None:
-        return _NO_ACCESS
-    groups = ", ".join(show(group) if group else "(empty)" for group in info.groups)
-    listed = f"group{'s' if len(info.groups) > 1 else ''} {groups}" if groups else "no groups"
-    return f"username {show(info.username) if info.username else '(empty)'}, {listed}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 # ``Default_Ignorable_Code_Point`` of Unicode 17.0. Source: ``DerivedCoreProperties.txt``.
@@ -85,6 +85,18 @@ def listed(texts: Sequence[str], most: int, separator: str = ", ", last: str = "
     """Return the first `most` texts and the count of others: ``A and 3 more``."""
     more = f"{last}{len(texts) - most} more" if len(texts) > most else ""
     return separator.join(texts[:most]) + more
+
+
+def name_in_words(text: str, show: Callable[[str], str]) -> str:
+    """Return a username or group; `show` escapes it."""
+    return show(text) if text else "(empty)"
+
+
+def groups_in_words(groups: Sequence[str], show: Callable[[str], str]) -> str:
+    """Return groups as text; `show` escapes each."""
+    if not groups:
+        return "no groups"
+    return f"group{'s' if len(groups) > 1 else ''} {', '.join(name_in_words(group, show) for group in groups)}"
 
 
 def double_quoted(text: str) -> str:
