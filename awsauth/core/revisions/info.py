@@ -193,7 +193,8 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 _INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _KINDS: Final = frozenset(get_args(RevisionKind)) - {"deleted"}
-_TEXTS: Final = ("reason", "owner", "owners_digest", "uid", "attempt")
+# The fields that are annotations as they are.
+_TEXTS: Final = "kind", "digest", "data_digest", "parent_digest", "reason", "owner", "owners_digest", "uid", "attempt"
 _HEAD: Final = (f"{PREFIX}revision", f"{PREFIX}digest", f"{PREFIX}data-digest")
 
 Managers = dict[str, tuple[FieldManager, ...]]
@@ -201,7 +202,10 @@ Managers = dict[str, tuple[FieldManager, ...]]
 
 def fitting(text: str) -> str:
     """Return a text for an annotation: one visible line of at most 1 KiB."""
-    return _cut(visible(text))
+    raw = visible(text).encode("utf-8", "backslashreplace")
+    if len(raw) <= LONGEST_TEXT:
+        return raw.decode()
+    return raw[: LONGEST_TEXT - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
 
 
 def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Managers:
@@ -222,19 +226,11 @@ def annotations_written(info: RevisionInfo) -> dict[str, str]:
     fields = {
         # The number again: it exposes a copy that a user made under another name.
         "revision": str(info.number),
-        "kind": info.kind,
-        "digest": info.digest,
-        "data-digest": info.data_digest,
         "parent": str(info.parent or ""),
-        "parent-digest": info.parent_digest,
         "restores": str(info.restores or ""),
-        "reason": _cut(info.reason),
+        **{name.replace("_", "-"): getattr(info, name) for name in _TEXTS},
         **info.writer._asdict(),
-        "owner": _cut(info.owner),
-        "owners-digest": info.owners_digest,
-        "uid": info.uid,
-        "attempt": info.attempt,
-        "managers": _managers_text(fitting_managers(info.managers)) if info.managers else "",
+        "managers": _managers_text(info.managers) if info.managers else "",
         "creates": "true" if info.creates else "",
     }
     return {PREFIX + name: text for name, text in fields.items() if text}
@@ -268,17 +264,15 @@ def read_annotations(number: int, annotations: Mapping[str, str], created: Any) 
     if _number(ours, "revision") != number:
         message = f"it was recorded as revision {quoted(ours.get('revision', ''), 20)} and now has another number"
         raise ValueError(message)
-    parent, kind = _number(ours, "parent"), ours.get("kind", "")
-    if kind not in _KINDS:
-        raise _unreadable("kind", kind)
     texts: Any = {name: ours.get(name.replace("_", "-"), "") for name in _TEXTS}
+    if texts["kind"] not in _KINDS:
+        raise _unreadable("kind", texts["kind"])
+    parent = _number(ours, "parent")
+    for name in ("digest", "data-digest", "parent-digest") if parent else ("digest", "data-digest"):
+        _matching(_DIGEST, ours, name)
     return RevisionInfo(
         number=number,
-        digest=_matching(_DIGEST, ours, "digest"),
-        data_digest=_matching(_DIGEST, ours, "data-digest"),
         parent=parent,
-        parent_digest=_matching(_DIGEST, ours, "parent-digest") if parent else "",
-        kind=kind,  # type: ignore[arg-type]
         writer=Writer(**{name: ours.get(name, "") for name in Writer._fields}),
         restores=_number(ours, "restores"),
         **texts,
@@ -380,10 +374,3 @@ def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
 def _unreadable(name: str, text: str) -> ValueError:
     annotation = f"annotation `{PREFIX}{name}`"
     return ValueError(f"its {annotation} is {quoted(text, 80)}" if text else f"it has no {annotation}")
-
-
-def _cut(text: str) -> str:
-    raw = text.encode("utf-8", "backslashreplace")
-    if len(raw) <= LONGEST_TEXT:
-        return text
-    return raw[: LONGEST_TEXT - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT

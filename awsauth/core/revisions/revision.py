@@ -74,10 +74,7 @@ class Revision:
         return replace(self, info=replace(self.info, created=created.replace(microsecond=0)))
 
     def to_object(self) -> dict[str, Any]:
-        """Return the ``ControllerRevision``.
-
-        Annotations longer than 1 KiB are cut, and end in ``…`` then.
-        """
+        """Return the ``ControllerRevision``."""
         created = self.info.created
         return {
             "apiVersion": "apps/v1",
