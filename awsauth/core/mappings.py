@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from awsauth.core.text.display import NotebookValue, visible
+from awsauth.core.serialization import model_problem
+from awsauth.core.text.display import NotebookValue
 from awsauth.errors import UsageError
 
 
@@ -18,8 +19,7 @@ class _Value(BaseModel, NotebookValue):
             super().__init__(**fields)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            name = visible(".".join(map(str, first["loc"])))
-            message = f"{type(self).__name__} has a field that does not fit, {name}: {visible(first['msg'])}."
+            message = f"{type(self).__name__} {model_problem(first, first['loc'])}."
             raise UsageError(message, hint=f"Its fields are {', '.join(type(self).model_fields)}.") from error
 
     @property

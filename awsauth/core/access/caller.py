@@ -140,22 +140,20 @@ def render(template: str, caller: Caller) -> Rendered:
     """Fill in the known values of a caller."""
     if "{{" not in template:
         return Rendered(template)
-    values = _values(caller)
     unresolved = []
-    for marker in TAKES:
-        if marker not in template:
-            continue
-        value = values.get(marker)
-        if value is None:
-            unresolved.append(marker)
-        else:
+    for marker, value in _values(caller).items():
+        if value is not None:
             template = template.replace(marker, value)
+        elif marker in template:
+            unresolved.append(marker)
     return Rendered(template, tuple(unresolved))
 
 
 def _values(caller: Caller) -> dict[str, str | None]:
+    """Return the values of the templates, in the order of `TAKES`."""
     session = caller.session_name
     return {
+        INSTANCES_ONLY: None,
         "{{AccountID}}": caller.account,
         "{{SessionName}}": None if session is None else session.replace("@", "-"),
         "{{SessionNameRaw}}": session,

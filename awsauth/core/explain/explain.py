@@ -226,25 +226,19 @@ def _by_state(
 ) -> Explanation:
     if mode not in ("API_AND_CONFIG_MAP", "API"):
         return explanation
-    if entries is None:
-        return _by_unknown(explanation, mode)
-    entry = entry_for(explanation.caller.canonical_arn, entries)
-    if entry:
+    identity, *others = explanation.steps
+    if entry := entry_for(explanation.caller.canonical_arn, entries or ()):
         return _by_entry(explanation, entry)
-    identity, *others = explanation.steps
-    if mode == "API_AND_CONFIG_MAP":
-        return replace(explanation, steps=(identity, DecisionStep(_ENTRIES, "the caller has none."), *others))
-    step = DecisionStep(_ENTRIES, "the caller has none, and the cluster does not use aws-auth.")
-    return Explanation(explanation.caller, "not-mapped", (), (identity, step), ("Create an access entry for it.",))
-
-
-def _by_unknown(explanation: Explanation, mode: AuthenticationMode) -> Explanation:
-    identity, *others = explanation.steps
+    found = "they could not be read" if entries is None else "the caller has none"
     if mode == "API":
-        step = DecisionStep(_ENTRIES, "they could not be read, and the cluster does not use aws-auth.")
-        return Explanation(explanation.caller, "depends", (), (identity, step))
-    step = DecisionStep(_ENTRIES, "they could not be read; an entry of the caller would decide before aws-auth.")
-    return replace(explanation, verdict="depends", steps=(identity, step, *others))
+        step = DecisionStep(_ENTRIES, f"{found}, and the cluster does not use aws-auth.")
+        if entries is None:
+            return Explanation(explanation.caller, "depends", (), (identity, step))
+        return Explanation(explanation.caller, "not-mapped", (), (identity, step), ("Create an access entry for it.",))
+    if entries is None:
+        step = DecisionStep(_ENTRIES, f"{found}; an entry of the caller would decide before aws-auth.")
+        return replace(explanation, verdict="depends", steps=(identity, step, *others))
+    return replace(explanation, steps=(identity, DecisionStep(_ENTRIES, f"{found}."), *others))
 
 
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
