@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import os
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from awsauth.apply import ChangeApplier, Result, result_of
@@ -376,6 +377,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return known._replace(author=self._author, account="" if known.identity else _account_name())
 
 
+@cache
 def _account_name() -> str:
     with contextlib.suppress(OSError, KeyError, ImportError):  # In a container, accounts may have no names.
         return getpass.getuser()

@@ -11,7 +11,7 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import differing, entries_of, kept_under, mapped_of
+from awsauth.core.document.index import changed_mappings, entries_of, kept_under
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, groups_in_words, listed, name_in_words, quoted, visible
@@ -186,9 +186,9 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
-    account, folded = account_of(principal), {casefold_arn(principal)}
     return not any(
-        account in document.accounts or entries_of(document.reading("mapUsers"), folded)
+        account_of(principal) in document.accounts
+        or entries_of(document.reading("mapUsers"), {casefold_arn(principal)})
         for document in (before, after)
         if document.data.keys() & _OTHER_KEYS
     )
@@ -206,11 +206,7 @@ def _text(name: str, before: Document, after: Document) -> str:
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:
     readings = before.reading(key), after.reading(key)
-    concerned = {
-        mapped.identity
-        for reading, positions in zip(readings, differing(*readings), strict=True)
-        for _, mapped in reading.mapped_at(positions)
-    }
+    concerned = {mapped.identity for mapped in changed_mappings(*readings)}
     was, now = (_by_principal(reading, concerned) for reading in readings)
     for identity in dict.fromkeys([*was, *now]):
         if was[identity] != now[identity]:
@@ -221,7 +217,7 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
 
 def _by_principal(reading: ParsedList, concerned: set[PrincipalKey]) -> defaultdict[PrincipalKey, list[MappingEntry]]:
     found: defaultdict[PrincipalKey, list[MappingEntry]] = defaultdict(list)
-    for mapped in mapped_of(reading, {principal for principal, _ in concerned}):
+    for _, mapped in reading.mapped_at(entries_of(reading, {principal for principal, _ in concerned})):
         if (identity := mapped.identity) in concerned:
             found[identity].append(mapped)
     return found

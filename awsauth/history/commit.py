@@ -55,7 +55,7 @@ class PendingChange(NamedTuple):
     def changes_something(self) -> bool:
         """Whether there is anything to write."""
         is_recorded = self.owners is None or self.owners == owners_of(self.snapshot.annotations)
-        return self.is_snapshot or not is_recorded or self.merged.after is not self.merged.before
+        return self.merged.after is not self.merged.before or self.is_snapshot or not is_recorded
 
 
 class CommitOutcome(NamedTuple):
@@ -188,16 +188,15 @@ class _Commit:
 
     def _write(self, proposal: PendingChange, revision: Revision | None) -> CommitOutcome:
         data, base = proposal.merged.after.data, proposal.snapshot
-        outcome = CommitOutcome(changed=True, proposal=proposal, snapshot=base, revision=revision)
         try:
             try:
                 stored = self.store.write(data, base, revision)
-                return outcome._replace(snapshot=stored, is_altered=stored.data != data)
+                return CommitOutcome(True, proposal, stored, revision, is_altered=stored.data != data)
             except errors.OutcomeUnknownError as error:
                 log_debug("The outcome of the write is unknown: looking whether it was made")
-                self.sent = outcome
+                self.sent = CommitOutcome(True, proposal, base, revision)
                 live = resolve_unknown_outcome(self.store, data, base, revision, patience=self.patience, cause=error)
-                return outcome._replace(snapshot=live)
+                return self.sent._replace(snapshot=live)
         except (errors.ConflictError, errors.OutcomeUnknownError):
             raise  # The revision may be in use. After a conflict, `tidy` removes it if it is not.
         except errors.AwsAuthError:
@@ -256,7 +255,7 @@ class RetryingStore(Store):
     """
 
     def __init__(self, store: Store, patience: Backoff | None = None) -> None:
-        self._store: Store = store._store if isinstance(store, RetryingStore) else store  # noqa: SLF001 - same class
+        self._store: Store = store._store if type(store) is RetryingStore else store  # noqa: SLF001 - same class
         self._patience = patience
 
     def read(self) -> Snapshot:

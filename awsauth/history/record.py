@@ -176,8 +176,8 @@ class Recorder:
         self._recorded = None
 
     def _discard(self, revision: Revision | None) -> None:
-        with contextlib.suppress(AwsAuthError):
-            if revision:
+        if revision:
+            with contextlib.suppress(AwsAuthError):
                 self.store.discard_revision(revision.number, revision.digest)
 
 

@@ -171,7 +171,7 @@ def canonical(arn: str) -> str:
     A role's has no path. Any other text is unchanged.
     """
     try:
-        return canonical_role(arn)
+        return arn if _ORDINARY.fullmatch(arn) else canonical_role(arn)
     except InvalidValueError:
         return arn
 

@@ -143,11 +143,10 @@ class Document(NotebookValue):
     @unguarded
     def reading(self, key: Key) -> ParsedList:
         """Return the reading of one key's text."""
-        try:
-            return self._readings[key]
-        except KeyError:
+        found = self._readings.get(key)
+        if found is None:
             found = self._readings[key] = parse_list(key, self._data.get(key))
-            return found
+        return found
 
     @unguarded
     def sibling(self, key: Key) -> ParsedList | None:

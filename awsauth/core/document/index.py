@@ -23,16 +23,6 @@ def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
     return [position for position, mapped in found if mapped.principal.lower() in principals]
 
 
-def mapped_of(reading: ParsedList, principals: Collection[str]) -> list[MappingEntry]:
-    """Return the mappings of `principals` in the order of the text.
-
-    The principals are in lower case.
-    """
-    if not reading.bounds or len(principals) > SEARCHES:
-        return [mapped for mapped in reading.mapped if mapped.principal.lower() in principals]
-    return [mapped for _, mapped in reading.mapped_at(positions(reading, principals))]
-
-
 def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
     """Return the positions of all entries of `principals`, and perhaps others.
 
@@ -40,7 +30,7 @@ def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int
     """
     if not principals or not reading.entries:
         return ()
-    if reading.bounds and (len(principals) > SEARCHES or "" in principals):
+    if len(principals) > SEARCHES or (reading.bounds and "" in principals):
         return range(len(reading.entries))
     if len(principals) == 1:
         return _candidates(reading, *principals)
@@ -112,6 +102,12 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
         positions = _differing(before, after, unchanged)
         known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, unchanged, *positions)
     return known.old, known.new
+
+
+def changed_mappings(before: ParsedList, after: ParsedList) -> list[MappingEntry]:
+    """Return the mappings of the entries that differ between two readings of one key."""
+    old, new = differing(before, after)
+    return [mapped for _, mapped in [*before.mapped_at(old), *after.mapped_at(new)]]
 
 
 def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[range, range]:

@@ -262,17 +262,19 @@ def gains_access(case: GuardInput) -> Iterator[Finding]:
 
     The entry gives a principal more groups, or another username.
     """
+    if not case.old.by_principal:
+        return  # nothing was mapped, so there is no older entry
     # A wider entry is asked for; one that is gone lets the mapping count.
     wanted = {matching.principal_of(diff.principal_arn) for diff in case.context.entry_diffs if diff.after}
     for principal in {**case.old.by_principal, **case.new.by_principal}:
         outcomes = case.old.by_principal.get(principal)
         if outcomes == case.new.by_principal.get(principal) or principal in wanted:
             continue
-        old, new = case.old.of_principal(principal), case.new.of_principal(principal)
-        if not matching.gains(old, new) or (case.by_entries and not _is_gain(principal, old, new, case)):
-            continue
-        uncovered = [key for one in new if matching.gains(old, (one,)) and (key := _older_key(case, principal, one))]
-        if uncovered:
+        new = case.new.of_principal(principal)
+        older = [(key, one) for one in new if (key := _older_key(case, principal, one))]
+        old = case.old.of_principal(principal) if older else ()
+        uncovered = [key for key, one in older if matching.gains(old, (one,)) and matching.gains(old, new)]
+        if uncovered and (not case.by_entries or _is_gain(principal, old, new, case)):
             yield _gain(case, principal, old, new, uncovered[-1])
 
 

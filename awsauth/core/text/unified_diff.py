@@ -96,7 +96,7 @@ def unified(name: str, before: str, after: str, unchanged: Unchanged | None = No
     new = StringIO(after[start : len(after) - len(before) + end]).readlines()
     first = line_of(before, start)
     hunks = [_hunk(old, new, hunk, first) for hunk in _hunks(changed_lines(old, new))]
-    return f"--- {name}\n+++ {name}\n{''.join(hunks)}"
+    return visible(f"--- {name}\n+++ {name}\n{''.join(hunks)}", keep="\t\n")
 
 
 def _hunks(changes: Sequence[LineChange]) -> Iterator[list[LineChange]]:
@@ -132,6 +132,6 @@ def _range(start: int, count: int) -> str:
 def _marked(mark: str, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    text = visible("".join(lines), keep="\t\n")
+    text = "".join(lines)
     marked = mark + text.removesuffix("\n").replace("\n", f"\n{mark}") + "\n"
     return marked if text.endswith("\n") else f"{marked}\\ No newline at end of file\n"
