@@ -172,14 +172,14 @@ class EntryChanger:
 
     def sync(self, proposal: SyncProposal, options: Options) -> Result:
         """Apply fragments (see `SyncMethods.sync`)."""
-        from awsauth.core.desired import acts, entry_sync
+        from awsauth.core.desired import acts
 
         desired, choices = proposal.desired, proposal.choices
         now = self.read(one.mapped.principal for wanted in desired.values() for one in wanted.values())
-        live, records = entry_sync.live_and_records(now.entries)
+        live, records = acts.live_and_records(now.entries)
         report = acts.acts_of(desired, live, records, choices, proven=records, uid=now.calls.cluster.arn)
         proposal.settle(report, records)
-        diffs = entry_sync.diffs_of_acts(report, desired, now.entries)
+        diffs = acts.diffs_of_acts(report, desired, now.entries)
         return replace(self.run(now._replace(diffs=diffs), options, None), sync=report)
 
     def run(self, pending: PendingEntries, options: Options, approved: Diff | None) -> Result:

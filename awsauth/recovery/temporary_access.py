@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from awsauth.aws.errors import INVALID, MISSING, TAKEN
 from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry
 from awsauth.core.text.display import command_line, quoted
-from awsauth.errors import RecoveryError
+from awsauth.errors import OutcomeUnknownError, RecoveryError
 from awsauth.recovery.plan import Leftover
 
 if TYPE_CHECKING:
@@ -78,9 +78,14 @@ class TemporaryAccess:
             AwsAuthError: EKS refuses.
         """
         if not self.entry:
-            # Set before the call, because an unanswered call may have made the entry.
-            self.entry = _temporary(self.principal_arn)
-            if self._entries.create(self.entry):
+            wanted = _temporary(self.principal_arn)
+            try:
+                is_made = self._entries.create(wanted)
+            except (OutcomeUnknownError, KeyboardInterrupt):
+                self.entry = wanted  # it may have been made
+                raise
+            if is_made:
+                self.entry = wanted
                 done.append(f"Made a temporary access entry for {self.principal_arn}")
             else:
                 # Another client, or an interrupted run, made it so lately that EKS did not list it.

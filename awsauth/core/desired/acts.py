@@ -1,25 +1,29 @@
 """The acts of a sync, one for each principal.
 
 A sync compares the wanted, the live and the last applied entry. The acts change the text and the records of owners.
+An access entry has its owner in the tag ``awsauth/owner``. The tag ``awsauth/applied`` holds a hash of the entry that
+the owner applied last.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import Record, applied, principal_in, principal_name
+from awsauth.core.desired.records import Record, applied, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
 from awsauth.core.edit.rewrite import check_editable
+from awsauth.core.entries.merge import EntryDiff, merge_entries
+from awsauth.core.entries.model import APPLIED, NODE_TYPES, OWNER_TAG, AccessEntry, unbridged
 from awsauth.core.serialization import LEFT_OUT, JsonValue, from_json
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError, PlanError
@@ -296,3 +300,52 @@ def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str
             if act.act == "take":
                 found.get(act.other, {}).pop(act.case.principal, None)
     return found
+
+
+def as_mapped(entry: AccessEntry) -> MappingEntry:
+    """Return an entry as a sync compares it: policies stand as groups.
+
+    So does a type for nodes, whose username and groups are EKS's own.
+    """
+    if preset := NODE_TYPES.get(entry.type):
+        entry = replace(entry, username=preset.username, groups=(*preset.groups, f"type {entry.type}"))
+    return (unbridged(entry) or entry).as_mapping
+
+
+def live_and_records(entries: Iterable[AccessEntry]) -> tuple[Live, dict[str, Record]]:
+    """Return the present access entries, and what their owners applied last.
+
+    An owner without a hash has applied something else.
+    """
+    live: Live = {}
+    records = defaultdict[str, Record](dict)
+    for entry in entries:
+        name = principal_name("accessEntries", entry.principal_arn)
+        live[name] = (as_mapped(entry),)
+        if entry.owner:
+            records[entry.owner][name] = {"h": entry.owned[APPLIED]}
+    return live, records
+
+
+def diffs_of_acts(
+    report: SyncReport, desired: Mapping[str, Mapping[str, Wanted]], entries: Sequence[AccessEntry]
+) -> tuple[EntryDiff, ...]:
+    """Return the changes of entries and tags that the acts come to.
+
+    Raises:
+        MappingConflictError: EKS cannot change an entry so.
+    """
+    owned = {act.principal: {OWNER_TAG: "", APPLIED: ""} for act in report.of("release")}
+    changes: list[c.EntryChange] = [c.RemoveEntry(principal_arn=act.principal) for act in report.of("prune")]
+    for act in report.of("create", "update", "restore", "adopt", "take", "record"):
+        wanted = desired[act.owner][act.case.principal]
+        change = wanted.fragment.entries[wanted.position].change
+        changes.append(change)
+        owned[change.principal_arn] = {OWNER_TAG: act.owner, APPLIED: hashed(applied(wanted.mapped))["h"]}
+    merged = {diff.principal_arn: diff for diff in merge_entries(entries, changes)}
+    present = {entry.principal_arn: entry for entry in entries}
+    for arn, tags in owned.items():
+        before = present.get(arn)
+        after = merged[arn].after if arn in merged else before
+        merged[arn] = EntryDiff(arn, before, after and replace(after, tags={**after.tags, **tags}))
+    return tuple(diff for diff in merged.values() if diff.before != diff.after)

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from awsauth.core.access.matching import can_match
-from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
+from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.arn import is_user
 from awsauth.core.desired.acts import live_entries
 from awsauth.core.desired.fragment import Fragment, combined, fragment_item, nearest_place, placed
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, Key
 from awsauth.core.entries.merge import default_username
+from awsauth.core.entries.model import NODE_TYPES
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.core.yaml_input import Path, YamlInputError, parse_input
@@ -53,12 +54,7 @@ _USERNAMES: Final = ("username", "kubernetesUsername", "user_name")
 _GROUPS: Final = ("groups", "kubernetesGroups", "kubernetes_groups")
 _IGNORED: Final = ("noDuplicateARNs", "tags", "clusterName", "clusterRef")
 _TYPE: Final = "type"
-_NODES: Final[dict[str, NodeKind]] = {
-    "EC2_LINUX": "ec2",
-    "EC2_WINDOWS": "windows",
-    "FARGATE_LINUX": "fargate",
-    "HYBRID_LINUX": "hybrid",
-}
+_NODES: Final = NODE_TYPES.keys() - {"EC2", "HYPERPOD_LINUX"}  # the types that a mapping can stand for
 _HINT: Final = "Take it out of the file, import the rest, and grant it by other means, such as an access entry."
 
 
@@ -150,7 +146,7 @@ def _entry(item: Any) -> tuple[Key, Any]:
         message = f"The groups of {quoted(arn, 200)} are {quoted_value(groups, 60)}, which is not a list."
         raise FragmentError(message, hint="Write them as a list of texts.")
     if kind in _NODES:
-        username, groups = PRESETS[_NODES[kind]]
+        username, groups = NODE_TYPES[kind]
     elif username is None and item.keys() & {"principalARN", "principal_arn"}:
         username = default_username(arn)
     wanted = {"username": username} if username is not None else {}

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
-from awsauth.core.desired.entry_sync import as_mapped
+from awsauth.core.desired.acts import as_mapped
 from awsauth.core.desired.manifest import document_in
 from awsauth.core.desired.records import OWNER_NAME, principal_name
 from awsauth.core.document.document import Document

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from awsauth.boundary import public
 from awsauth.core.access.matching import principal_of
+from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.arn import SERVICE_LINKED
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
@@ -22,8 +23,15 @@ from awsauth.core.text.display import quoted, visible
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
 """``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""
 
-# Types of entries for nodes; every other entry is ``STANDARD``.
-NODE_TYPES: Final = frozenset({"EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"})
+# Types of entries for nodes, with the username and groups of the nodes; every other entry is ``STANDARD``.
+NODE_TYPES: Final = {
+    "EC2_LINUX": PRESETS["ec2"],
+    "EC2_WINDOWS": PRESETS["windows"],
+    "EC2": PRESETS["ec2"],
+    "FARGATE_LINUX": PRESETS["fargate"],
+    "HYBRID_LINUX": PRESETS["hybrid"],
+    "HYPERPOD_LINUX": PRESETS["hybrid"],
+}
 
 # The access policy with the rights of ``system:masters`` in the whole cluster.
 CLUSTER_ADMIN_POLICY: Final = "AmazonEKSClusterAdminPolicy"

@@ -12,10 +12,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy, lasting
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, NODE_TYPES, AccessEntry, AccessPolicy, lasting
 from awsauth.core.guards.access import makes_admin
 
 if TYPE_CHECKING:
@@ -25,14 +24,6 @@ if TYPE_CHECKING:
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
-
-# Nodes get their names by the type of the entry.
-_KIND: Final[dict[str, NodeKind]] = {
-    "EC2_WINDOWS": "windows",
-    "FARGATE_LINUX": "fargate",
-    "HYBRID_LINUX": "hybrid",
-    "HYPERPOD_LINUX": "hybrid",
-}
 
 
 def with_entries(
@@ -86,7 +77,7 @@ def mapping_of(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingE
         compared: The policies to compare, each with at most one namespace.
     """
     if entry.lets_nodes_in:
-        preset = PRESETS[_KIND.get(entry.type, "ec2")]
+        preset = NODE_TYPES[entry.type]
         return MappingEntry(entry.principal_arn, entry.username or preset.username, preset.groups)
     given = sorted(str(one) for one in compared if any(_covers(policy, one) for policy in entry.policies))
     masters = [SYSTEM_MASTERS] if entry.is_administrator or BRIDGE_GROUP in entry.groups else []

@@ -276,6 +276,17 @@ def test_what_was_made_is_taken_away_when_iam_does_not_allow_the_next_step(stage
     assert stage.state() == before
 
 
+def test_an_entry_that_was_not_made_is_not_deleted(stage: Stage) -> None:
+    stage.map_caller()
+    stage.lock_out()
+    stage.reset(authentication_mode=BOTH)
+    stage.eks.deny("CreateAccessEntry")
+    with pytest.raises(AwsPermissionError, match="eks:CreateAccessEntry") as caught:
+        stage.recover()
+    assert caught.value.changed is False
+    assert "DeleteAccessEntry" not in stage.eks.operations()
+
+
 def test_what_is_left_after_a_failure_is_told_beside_it(stage: Stage) -> None:
     stage.map_caller()
     stage.lock_out()

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.core.desired.acts import SyncReport, acts_of
+from awsauth.core.desired.acts import SyncReport, acts_of, as_mapped, diffs_of_acts, live_and_records
 from awsauth.core.desired.decide import Choices
-from awsauth.core.desired.entry_sync import as_mapped, diffs_of_acts, live_and_records
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
