@@ -18,9 +18,6 @@ LONGEST_ARN: Final = 2048  # characters in an ARN, by IAM's own limit
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
-_ARN: Final = re.compile(
-    r"arn:(?P<partition>[^:]*):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.DOTALL
-)
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _PATH: Final = re.compile(r"(?:[!-.0-~]+/)*")
 # The name of the role that IAM Identity Center makes for a permission set.
@@ -36,21 +33,44 @@ _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
 
 
+class ArnParts(NamedTuple):
+    """The parts of a text as an ARN, empty where it has none.
+
+    `kind`, `path` and `name` are those of the resource: ``role/team/ci`` is a ``role`` with the path ``team``.
+    """
+
+    scheme: str
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+    kind: str
+    path: str
+    name: str
+
+    @classmethod
+    def of(cls, arn: str) -> ArnParts:
+        """Return the parts of a text."""
+        *others, resource = [*arn.split(":", 5), *[""] * 5][:6]
+        kind, _, rest = resource.partition("/")
+        path, _, name = rest.rpartition("/")
+        return cls(*others, resource, kind, path, name)
+
+
 def canonical_role(arn: str) -> str:
     """Return a role's ARN without its path; for a session, that of its role.
 
     Raises:
         InvalidValueError: it is not the ARN of an IAM role or of a role's session.
     """
-    partition, service, account, resource = _parts(arn, _ROLE_EXAMPLE)
-    kind, _, rest = resource.partition("/")
-    path, _, name = rest.rpartition("/")
-    if service == "sts" and kind == "assumed-role":
-        name, path = path.rpartition("/")[2], ""
-    elif service != "iam" or kind != "role":
-        raise _other_kind(arn, "a role", service, kind)
-    _check_name(arn, path, name, "role", _ROLE_EXAMPLE)
-    return f"arn:{partition}:iam::{account}:role/{name}"
+    parts = _checked_parts(arn, _ROLE_EXAMPLE)
+    if (parts.service, parts.kind) == ("sts", "assumed-role"):
+        parts = parts._replace(name=parts.path.rpartition("/")[2], path="")
+    elif (parts.service, parts.kind) != ("iam", "role"):
+        raise _other_kind(arn, "a role", parts)
+    _check_name(arn, parts, "role", _ROLE_EXAMPLE)
+    return f"arn:{parts.partition}:iam::{parts.account}:role/{parts.name}"
 
 
 class SsoRole(NamedTuple):
@@ -106,16 +126,12 @@ def canonical_user(arn: str) -> str:
     Raises:
         InvalidValueError: it is not the ARN of a user.
     """
-    partition, service, account, resource = _parts(arn, _USER_EXAMPLE)
-    kind, _, rest = resource.partition("/")
-    path, _, name = rest.rpartition("/")
-    prefix = f"arn:{partition}:{service}::{account}:"
-    if service == "iam" and resource == "root":
-        return prefix + resource
-    if (service, kind) not in (("iam", "user"), ("sts", "federated-user")):
-        raise _other_kind(arn, "a user", service, kind)
-    _check_name(arn, path, name, "user", _USER_EXAMPLE)
-    return prefix + resource
+    parts = _checked_parts(arn, _USER_EXAMPLE)
+    if (parts.service, parts.resource) != ("iam", "root"):
+        if (parts.service, parts.kind) not in (("iam", "user"), ("sts", "federated-user")):
+            raise _other_kind(arn, "a user", parts)
+        _check_name(arn, parts, "user", _USER_EXAMPLE)
+    return arn
 
 
 def canonical_principal(arn: str) -> str:
@@ -164,25 +180,26 @@ def account_id(account: str) -> str:
     return account
 
 
-def _parts(arn: str, example: str) -> tuple[str, str, str, str]:
+def _checked_parts(arn: str, example: str) -> ArnParts:
     if len(arn) > LONGEST_ARN:
         raise _invalid(arn, f"has more than the {LONGEST_ARN:,} characters of an ARN", f"An ARN looks like {example}.")
-    match = _ARN.fullmatch(arn)
-    if match is None:
+    parts = ArnParts.of(arn)
+    if parts.scheme != "arn" or arn.count(":") < 5:
         raise _invalid(arn, "is not an ARN", f"An ARN looks like {example}.")
-    if match["partition"] not in PARTITIONS:
+    if parts.partition not in PARTITIONS:
         raise _invalid(arn, "has an unknown partition", f"The partitions are {', '.join(PARTITIONS)}.")
-    if not ACCOUNT_ID.fullmatch(match["account"]) or match["region"]:
+    if not ACCOUNT_ID.fullmatch(parts.account) or parts.region:
         raise _invalid(arn, "does not have an account of 12 digits", f"An ARN looks like {example}.")
-    return match["partition"], match["service"], match["account"], match["resource"]
+    return parts
 
 
-def _check_name(arn: str, path: str, name: str, kind: str, example: str) -> None:
-    if not _NAME.fullmatch(name) or not _PATH.fullmatch(f"{path}/" if path else ""):
+def _check_name(arn: str, parts: ArnParts, kind: str, example: str) -> None:
+    if not _NAME.fullmatch(parts.name) or not _PATH.fullmatch(f"{parts.path}/" if parts.path else ""):
         raise _invalid(arn, f"does not have a valid {kind} name", f"The ARN of a {kind} looks like {example}.")
 
 
-def _other_kind(arn: str, wanted: str, service: str, kind: str) -> InvalidValueError:
+def _other_kind(arn: str, wanted: str, parts: ArnParts) -> InvalidValueError:
+    service, kind = parts.service, parts.kind
     known = {("iam", "user"): "a user", ("iam", "role"): "a role", ("iam", "root"): "an account's root"}
     found = known.get((service, kind), f"something else ({quoted(f'{service} {kind}', 40)})")
     hints = dict.fromkeys(("user", "root"), "Map it as a user.") | dict.fromkeys(

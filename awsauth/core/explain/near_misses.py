@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, matches_literals
-from awsauth.core.arn import permission_set
+from awsauth.core.arn import ArnParts, permission_set
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
 
@@ -29,15 +29,6 @@ class NearMiss(NamedTuple):
     code: str
     why: str
     unreachable: bool = False
-
-
-class _Parts(NamedTuple):
-    partition: str
-    service: str
-    account: str
-    kind: str
-    path: str
-    name: str
 
 
 class Resemblance:
@@ -65,7 +56,7 @@ class Resemblance:
             return NearMiss("pattern", why) if matches_literals(cleaned.split("*"), self._arn) else None
         return self._of_parts(_parts(cleaned))
 
-    def _of_parts(self, its: _Parts) -> NearMiss | None:
+    def _of_parts(self, its: ArnParts) -> NearMiss | None:
         own = self._own
         if its.name != own.name:
             is_other_role = self._set and permission_set(its.name) == self._set and its.account == own.account
@@ -121,11 +112,9 @@ class Resemblance:
         return digits.isdecimal() and digits.isascii() and digits.zfill(12) == self._caller.account
 
 
-def _parts(arn: str) -> _Parts:
+def _parts(arn: str) -> ArnParts:
     """Return the parts of an ARN in lower case; those of its role for a session."""
-    _, partition, service, _, account, resource = [*arn.split(":", 5), *[""] * 5][:6]
-    kind, _, rest = resource.partition("/")
-    if kind == "assumed-role":
-        rest = rest.rpartition("/")[0]
-    path, _, name = rest.rpartition("/")
-    return _Parts(partition, service, account, kind, path, name or ("root" if kind == "root" else ""))
+    parts = ArnParts.of(arn)
+    if parts.kind == "assumed-role":
+        parts = ArnParts.of(arn.rpartition("/")[0])
+    return parts._replace(name="root") if parts.resource == "root" else parts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
-from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, canonical_role, is_user, lacks_sso_suffix
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, ArnParts, canonical_role, is_user, lacks_sso_suffix
 from awsauth.core.document.index import kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
@@ -56,15 +56,14 @@ def has_several(principal: str) -> bool:
 
 
 def _problem_of_parts(arn: str) -> str:
-    scheme, partition, service, region, account, resource = (arn.split(":", 5) + [""] * 6)[:6]
-    kind, slash, _ = resource.partition("/")
-    if scheme != "arn" or region or not slash:
+    parts = ArnParts.of(arn)
+    if parts.scheme != "arn" or parts.region or "/" not in parts.resource:
         return "not-an-arn"
-    if problem := _KINDS.get((service, kind), "not-an-arn"):
+    if problem := _KINDS.get((parts.service, parts.kind), "not-an-arn"):
         return problem
-    if not ACCOUNT_ID.fullmatch(account):
+    if not ACCOUNT_ID.fullmatch(parts.account):
         return "account-digits"
-    if partition not in PARTITIONS:
+    if parts.partition not in PARTITIONS:
         return "unknown-partition"
     if is_canonical(arn):
         return ""
