@@ -192,9 +192,9 @@ class ClusterContext:
         """Return an explanation that takes the cluster's access entries into account."""
         if self.eks is None:
             return explanation
-        from awsauth.core.explain.explain import explanation_with_entries  # no change needs it
+        from awsauth.core.explain.explain import add_entries  # no change needs it
 
-        return explanation_with_entries(explanation, self.entries_state())
+        return add_entries(explanation, self.entries_state())
 
     def grants_with_entries(self, found: Grants) -> Grants:
         """Return the principals of grants, with access entries taken into account."""

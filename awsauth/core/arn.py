@@ -52,10 +52,10 @@ class ArnParts(NamedTuple):
     @classmethod
     def of(cls, arn: str) -> ArnParts:
         """Return the parts of a text."""
-        *others, resource = [*arn.split(":", 5), *[""] * 5][:6]
+        scheme, partition, service, region, account, resource = [*arn.split(":", 5), *[""] * 5][:6]
         kind, _, rest = resource.partition("/")
         path, _, name = rest.rpartition("/")
-        return cls(*others, resource, kind, path, name)
+        return cls(scheme, partition, service, region, account, resource, kind, path, name)
 
 
 def canonical_role(arn: str) -> str:

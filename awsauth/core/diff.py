@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -11,13 +10,14 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import changed_mappings, entries_of, kept_under
+from awsauth.core.document.index import changed_mappings, entries_of, grouped, kept_under
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, groups_in_words, listed, name_in_words, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
+    from collections import defaultdict
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.core.access.caller import AccessChange
@@ -138,9 +138,7 @@ class Diff(JsonValue):
             return
         from awsauth.core.access.caller import infos
 
-        by_principal: defaultdict[str, list[MappingDiff]] = defaultdict(list)
-        for mapping in self.mappings:
-            by_principal[casefold_arn(mapping.principal)].append(mapping)
+        by_principal = grouped((casefold_arn(mapping.principal), mapping) for mapping in self.mappings)
         for effect in self.effects:
             first, *others = by_principal[casefold_arn(effect.principal)]
             told = [infos(effect.principal, side[-1:]) for side in (first.before, first.after)]
@@ -216,11 +214,9 @@ def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDi
 
 
 def _by_principal(reading: ParsedList, concerned: set[PrincipalKey]) -> defaultdict[PrincipalKey, list[MappingEntry]]:
-    found: defaultdict[PrincipalKey, list[MappingEntry]] = defaultdict(list)
-    for _, mapped in reading.mapped_at(entries_of(reading, {principal for principal, _ in concerned})):
-        if (identity := mapped.identity) in concerned:
-            found[identity].append(mapped)
-    return found
+    looked_at = reading.mapped_at(entries_of(reading, {principal for principal, _ in concerned}))
+    found = ((mapped.identity, mapped) for _, mapped in looked_at)
+    return grouped(pair for pair in found if pair[0] in concerned)
 
 
 def _brief(kind: str, source: str, principal: str) -> str:

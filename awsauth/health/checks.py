@@ -15,7 +15,7 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.arn import canonical_role
 from awsauth.core.entries.view import EntriesState
-from awsauth.core.explain.explain import explain, explanation_with_entries
+from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.text.display import command_line, double_quoted, quoted, quoted_value, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
@@ -317,7 +317,7 @@ class _HealthCheck:
         with suppress(AwsAuthError):
             if facts := self._facts():
                 entry = facts.entry_of(arn)
-                return explanation_with_entries(found, EntriesState(facts.authentication_mode(), (entry,) if entry else ()))
+                return add_entries(found, EntriesState(facts.authentication_mode(), (entry,) if entry else ()))
         return found
 
     def _authorized(self) -> str:

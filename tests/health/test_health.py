@@ -9,7 +9,7 @@ from awsauth.api import health_check
 from awsauth.client import AwsAuthClient
 from awsauth.core.access.caller import Caller
 from awsauth.core.entries.view import EntriesState
-from awsauth.core.explain.explain import explanation_with_entries
+from awsauth.core.explain.explain import add_entries
 from awsauth.errors import UsageError
 from awsauth.health.checks import EksTarget, unknown
 from awsauth.kube.rbac import RbacRule, rule_of
@@ -55,7 +55,7 @@ def test_a_mapping_that_is_there_already_is_not_advised_again() -> None:
 def test_a_caller_with_an_access_entry_is_told_about_a_role_that_was_made_anew() -> None:
     caller = Caller("arn:aws:sts::111122223333:assumed-role/worker/laptop")
     entry = awsauth.AccessEntry("arn:aws:iam::111122223333:role/team/worker", "STANDARD", "w")
-    found = explanation_with_entries(awsauth.explain(awsauth.Document({}), caller), EntriesState("API", (entry,)))
+    found = add_entries(awsauth.explain(awsauth.Document({}), caller), EntriesState("API", (entry,)))
     error = unknown(caller, EksTarget("prod", "eu-west-1"), found, "")
     assert error.message.endswith("(401). It has an access entry.")
     assert "created again" in error.hint

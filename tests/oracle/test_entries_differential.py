@@ -18,7 +18,7 @@ import pytest
 
 from awsauth.core.document.document import Document
 from awsauth.core.entries.view import EntriesState
-from awsauth.core.explain.explain import explain, explanation_with_entries
+from awsauth.core.explain.explain import add_entries, explain
 from tests.oracle.test_explain_differential import CALLERS, NOT_MAPPED, SEED, agrees
 from tests.support.authenticator.authenticator import Attempt
 from tests.support.callers import callers_of, close_data
@@ -101,7 +101,7 @@ def _attempt(document: Document, callers: list[Caller], mode: AuthenticationMode
 def _compared(
     document: Document, caller: Caller, mode: AuthenticationMode, entries: list[GivenEntry], admission: Admission
 ) -> str:
-    found = explanation_with_entries(explain(document, caller), EntriesState(mode, tuple(working(entries))))
+    found = add_entries(explain(document, caller), EntriesState(mode, tuple(working(entries))))
     if found.verdict == "depends":
         assert not all(document.reading(key).trusted for key in ("mapRoles", "mapUsers", "mapAccounts")), found
     elif not agrees(found, {**admission, "error": admission["error"].replace(_OTHER_ARN, NOT_MAPPED)}):

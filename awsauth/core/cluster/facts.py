@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from awsauth.core.access.matching import principal_of
 from awsauth.core.access.node_mappings import node_principals
+from awsauth.core.document.index import grouped
 from awsauth.core.text.display import listed, visible
 
 if TYPE_CHECKING:
@@ -127,16 +127,12 @@ class NodeEvidence:
             told: The answers of all sources of roles; without one of them nothing is proven.
             entries: The access entries of a cluster that uses them.
         """
-        users: defaultdict[str, list[str]] = defaultdict(list)
-        notes: list[str] = []
-        for one in told:
-            notes += one.notes
-            for user in one.users:
-                users[principal_of(user.role_arn)].append(user.who)
+        answers = list(told)
+        users = grouped((principal_of(user.role_arn), user.who) for one in answers for user in one.users)
         return cls(
             {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
             {entry.principal: entry for entry in entries if entry.lets_nodes_in},
-            tuple(dict.fromkeys(notes)),
+            tuple(dict.fromkeys(note for one in answers for note in one.notes)),
         )
 
     def use_of(self, role_arn: str) -> RoleUsage:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
 from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
 from awsauth.core.findings import Finding, Severity, note, warning
@@ -191,9 +191,7 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> Iterator[Fin
     """
     present = [found for found in map(sso_role, roles) if found]
     known = {role.role_arn.lower() for role in present}
-    by_set: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for role in present:
-        by_set[_set_of(role)].append(role.role_arn)
+    by_set = grouped((_set_of(role), role.role_arn) for role in present)
     reading = document.reading("mapRoles")
     mapped = {entry.mapped.principal.lower() for entry in reading.entries if entry.mapped}
     for entry in reading.entries:

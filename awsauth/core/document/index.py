@@ -7,14 +7,25 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, TypeVar
 
 from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
 from awsauth.core.text.lines import Unchanged, same_end, same_start
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
 SEARCHES: Final = 32  # this many searches through a text take as long as a look at all of its entries
 _MOST_NEW: Final = 32  # with more new entries than this, a search is faster
+
+
+def grouped(pairs: Iterable[tuple[_K, _V]]) -> defaultdict[_K, list[_V]]:
+    """Return the values of each key, in order."""
+    found: defaultdict[_K, list[_V]] = defaultdict(list)
+    for key, value in pairs:
+        found[key].append(value)
+    return found
 
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:

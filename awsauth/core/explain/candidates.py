@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, entries_for, needs_instance
 from awsauth.core.document.document import Document, parse_list
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import (
     ARN_FIELD,
     KEYS,
@@ -122,10 +123,7 @@ class Search:
         self._target = casefold_arn(caller.canonical_arn)
         self._mention = _mention(self._target)
         self._near = Resemblance(caller)
-        self._misspelt: defaultdict[str, list[str]] = defaultdict(list)
-        for name in document.data:
-            if name not in KEYS:
-                self._misspelt[_normal(name)].append(name)
+        self._misspelt = grouped((_normal(name), name) for name in document.data if name not in KEYS)
         self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
         self._may_rename: dict[str, bool] = {}
 

@@ -206,7 +206,7 @@ def _identity(caller: Caller) -> DecisionStep:
 _ENTRIES: Final = "access entries"
 
 
-def explanation_with_entries(explanation: Explanation, state: EntriesState) -> Explanation:
+def add_entries(explanation: Explanation, state: EntriesState) -> Explanation:
     """Return an explanation with the access entries taken into account.
 
     The entry of a principal decides before ``aws-auth``.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
 from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, ArnParts, canonical_role, is_user, lacks_sso_suffix
-from awsauth.core.document.index import kept_under
+from awsauth.core.document.index import grouped, kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
@@ -246,6 +246,7 @@ class LintContext:
         accounts: The entries of ``mapAccounts``.
         usernames: The items by username.
         groups: The items by group.
+        parsed: The findings of the parser.
     """
 
     def __init__(self, document: Document, policy: Policy | None = None, binary_bytes: int = 0) -> None:
@@ -257,14 +258,12 @@ class LintContext:
         self.users = self._items("mapUsers")
         self.items: Final = [*self.roles, *self.users]
         self.accounts: Final = self._items("mapAccounts")
-        self.usernames: Final[dict[str, list[LintEntry]]] = defaultdict(list)
-        self.groups: Final[dict[str, list[LintEntry]]] = defaultdict(list)
-        for item in self.items:
-            self.usernames[item.mapped.username].append(item)
-            for group in dict.fromkeys(item.mapped.groups):
-                self.groups[group].append(item)
-        problems = (finding for key in KEYS for finding in document.reading(key).findings)
-        self._told = {_position(finding.location) for finding in problems if finding.location}
+        self.usernames: Final = grouped((item.mapped.username, item) for item in self.items)
+        self.groups: Final = grouped(
+            (group, item) for item in self.items for group in dict.fromkeys(item.mapped.groups)
+        )
+        self.parsed: Final = [finding for key in KEYS for finding in document.reading(key).findings]
+        self._told = {_position(finding.location) for finding in self.parsed if finding.location}
 
     @cached_property
     def effective_items(self) -> list[LintEntry]:
@@ -275,10 +274,7 @@ class LintContext:
     @cached_property
     def by_principal(self) -> dict[str, list[LintEntry]]:
         """The items by ARN in lower case."""
-        found: defaultdict[str, list[LintEntry]] = defaultdict(list)
-        for item in self.items:
-            found[item.arn].append(item)
-        return found
+        return grouped((item.arn, item) for item in self.items)
 
     @cached_property
     def by_bare_arn(self) -> dict[str, set[str]]:
@@ -304,8 +300,7 @@ class LintContext:
         items = [item for item in self.items if is_one(item.mapped)]
         if not self.is_readable or any(item in counted and can_match(item.mapped.principal) for item in items):
             return
-        parsed = [finding for key in KEYS for finding in self.document.reading(key).findings]
-        dropped = [one for one in parsed if one.location and word in one.location.text]
+        dropped = [one for one in self.parsed if one.location and word in one.location.text]
         ignored = [key for key, text in self.document.data.items() if word in text and key not in KEYS]
         ignored = [key for key in ignored if key.lower().startswith("map")]
         if count := len(items) + len(dropped) + len(ignored):

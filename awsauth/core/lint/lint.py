@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
@@ -14,6 +13,7 @@ from awsauth.core.access.matching import canonical, casefold_arn, is_usable
 from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.fast_reader import read_fast
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, collecting_later
 from awsauth.core.edit.changes import Change, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
@@ -70,8 +70,7 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
 def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
     """Return the findings of `lint`, located in the data keys, with all fixes."""
     context = LintContext(document, policy, binary_bytes)
-    found = [finding for key in KEYS for finding in document.reading(key).findings]
-    found += [finding for rule in RULES.values() for finding in rule.findings(context)]
+    found = [*context.parsed, *(finding for rule in RULES.values() for finding in rule.findings(context))]
     if any(finding.code == "template-source" for finding in found):
         found = [finding for finding in found if finding.severity is not Severity.NOTE]
     elif document.is_fragment:
@@ -226,22 +225,18 @@ def list_mappings(document: Document, pattern: str = "*", policy: Policy | None 
     Raises:
         UsageError: `document` is not a document, or `policy` not a policy.
     """
-    found: defaultdict[str, list[Finding]] = defaultdict(list)
     check_arguments(document, policy)
     found_here = in_texts(document, policy)
-    for finding in policy.unacknowledged(found_here) if policy else found_here:
-        if finding.location:
-            found[finding.location.key].append(finding)
+    shown = policy.unacknowledged(found_here) if policy else found_here
+    found = grouped((finding.location.key, finding) for finding in shown if finding.location)
     listed = (one for key in KEYS for one in _listed(document, document.reading(key), found[key]))
     return tuple(one for one in listed if pattern == "*" or one.fits(pattern))
 
 
 def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]) -> Iterator[MappingRow]:
     starts = [entry.shape.start for entry in reading.entries]
-    at_entry: defaultdict[int, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        if finding.location:
-            at_entry[bisect_right(starts, finding.location.offset_in(reading.text)) - 1].append(finding)
+    offsets = ((finding.location.offset_in(reading.text), finding) for finding in findings if finding.location)
+    at_entry = grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
     for position, entry in enumerate(reading.entries):
         mapped = entry.mapped
         if mapped is not None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
@@ -87,10 +88,8 @@ _Pair = tuple["Node", "Node"]
 
 def _by_name(node: Node | None) -> dict[str, list[_Pair]]:
     """Return the pairs of a mapping by their key."""
-    found: dict[str, list[_Pair]] = {}
-    for pair in node.pairs() if node is not None and node.kind == "mapping" else ():
-        found.setdefault(pair[0].value, []).append(pair)
-    return found
+    pairs = node.pairs() if node is not None and node.kind == "mapping" else ()
+    return grouped((pair[0].value, pair) for pair in pairs)
 
 
 def _repetitions(by_name: Mapping[str, list[_Pair]]) -> Iterator[tuple[_Pair, _Pair]]:

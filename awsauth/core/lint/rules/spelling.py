@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from awsauth.core.access.node_mappings import WELL_KNOWN
+from awsauth.core.document.index import grouped
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, NameKind, has_invisible
@@ -93,10 +93,7 @@ def _pairs(names: Iterable[str], known: Iterable[str]) -> Iterator[tuple[str, st
     Names that another rule reports are left out.
     """
     first: dict[str, str] = {name: name for name in known}
-    alike: defaultdict[str, list[str]] = defaultdict(list)
-    for name in names:
-        alike[_as_seen(name)].append(name)
-    for seen, found in alike.items():
+    for seen, found in grouped((_as_seen(name), name) for name in names).items():
         for name in found if len(found) > 1 or seen in first else ():
             if not is_unclear(name) and not meant(name) and (other := first.setdefault(seen, name)) != name:
                 yield name, other

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, Key
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
@@ -200,9 +201,7 @@ def repeated_field(context: LintContext) -> Iterator[Match]:
     """
     for key, entry, node in _entries(context):
         pairs = [pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in _FIELDS[key]]
-        seen: dict[str, list[Node]] = {}
-        for name, _ in pairs:
-            seen.setdefault(name.value.lower(), []).append(name)
+        seen = grouped((name.value.lower(), name) for name, _ in pairs)
         arns = dict.fromkeys(value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key])
         if len(arns) > 1 and all(arn.lower().startswith("arn:") for arn in arns):
             yield _joined(context, key, entry, [name for name, _ in pairs], list(arns))
