@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
 from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
+from awsauth.core.findings import Finding
 from awsauth.core.text.lines import Unchanged, same_end, same_start
 
 _K = TypeVar("_K")
@@ -26,6 +27,13 @@ def grouped(pairs: Iterable[tuple[_K, _V]]) -> defaultdict[_K, list[_V]]:
     for key, value in pairs:
         found[key].append(value)
     return found
+
+
+def findings_by_entry(reading: ParsedList, findings: Iterable[Finding]) -> defaultdict[int, list[Finding]]:
+    """Return the findings about each entry, by position; -1 for those before the first."""
+    starts = [entry.shape.start for entry in reading.entries]
+    offsets = ((finding.location.offset_in(reading.text), finding) for finding in findings if finding.location)
+    return grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
 
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:

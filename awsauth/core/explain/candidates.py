@@ -6,14 +6,13 @@ Some count, and the others have a reason why not.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, could_render, entries_for, needs_instance
 from awsauth.core.document.document import Document, parse_list
-from awsauth.core.document.index import grouped
+from awsauth.core.document.index import findings_by_entry, grouped
 from awsauth.core.document.model import (
     ARN_FIELD,
     KEYS,
@@ -124,7 +123,7 @@ class Search:
         self._mention = _mention(self._target)
         self._near = Resemblance(caller)
         self._misspelt = grouped((_normal(name), name) for name in document.data if name not in KEYS)
-        self._found_in: dict[Key, tuple[list[int], list[Finding]]] = {}
+        self._found_in: dict[Key, dict[int, list[Finding]]] = {}
         self._may_rename: dict[str, bool] = {}
 
     def look(self, key: Key, *, decided: bool) -> Looked:
@@ -248,19 +247,14 @@ class Search:
             yield Candidate(key, location, location.text, "dropped", code, because)
 
     def _problems(self, reading: ParsedList, found: dict[int, MappingEntry]) -> tuple[Finding, ...]:
-        shapes = (reading.entries[position].shape for position in found)
-        problems = [problem for shape in shapes for problem in self._problems_of(reading, shape)]
+        problems = [problem for position in found for problem in self._problems_of(reading, position)]
         return tuple(map(self._document.located, problems if reading.entries else reading.findings))
 
-    def _problems_of(self, reading: ParsedList, shape: EntryLayout) -> list[Finding]:
+    def _problems_of(self, reading: ParsedList, position: int) -> list[Finding]:
         """Return the parser's findings about one entry."""
         if reading.key not in self._found_in:
-            placed = sorted((p.location.line, number) for number, p in enumerate(reading.findings) if p.location)
-            self._found_in[reading.key] = [line for line, _ in placed], [reading.findings[n] for _, n in placed]
-        lines, findings = self._found_in[reading.key]
-        ends = (shape.start, max(shape.end - 1, shape.start))
-        first, last = (Location.of(reading.key, reading.text, offset).line for offset in ends)
-        return findings[bisect_left(lines, first) : bisect_right(lines, last)]
+            self._found_in[reading.key] = findings_by_entry(reading, reading.findings)
+        return self._found_in[reading.key].get(position, [])
 
     def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
         lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
@@ -271,7 +265,7 @@ class Search:
         entry = reading.entries[hit.position]
         principal = (entry.mapped or _as_written(reading, entry.shape)).principal
         location = entry_location(self._document, reading, hit.position)
-        about = self._problems_of(reading, entry.shape) if hit.near is _DROPPED else []
+        about = self._problems_of(reading, hit.position) if hit.near is _DROPPED else []
         why = f"{hit.near.why}. {about[0].message.removesuffix('.')}" if about else hit.near.why
         change = hit.offer() if hit.offer else None
         return Candidate(reading.key, location, principal, hit.status, hit.near.code, why, change)

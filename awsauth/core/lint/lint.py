@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
@@ -13,7 +12,7 @@ from awsauth.core.access.matching import canonical, casefold_arn, is_usable
 from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.fast_reader import read_fast
-from awsauth.core.document.index import grouped
+from awsauth.core.document.index import findings_by_entry, grouped
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, collecting_later
 from awsauth.core.edit.changes import Change, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.edit.merge import merge
@@ -234,9 +233,7 @@ def list_mappings(document: Document, pattern: str = "*", policy: Policy | None 
 
 
 def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]) -> Iterator[MappingRow]:
-    starts = [entry.shape.start for entry in reading.entries]
-    offsets = ((finding.location.offset_in(reading.text), finding) for finding in findings if finding.location)
-    at_entry = grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
+    at_entry = findings_by_entry(reading, findings)
     for position, entry in enumerate(reading.entries):
         mapped = entry.mapped
         if mapped is not None:
