@@ -17,6 +17,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryDiff, Step, merge_entries, steps
+from awsauth.core.entries.model import AccessEntry
 from awsauth.core.entries.undo import EntryRevision, undo
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.eks import EksClusterInfo
     from awsauth.core.edit.changes import EntryChange
-    from awsauth.core.entries.model import AccessEntry
     from awsauth.history.sync import SyncProposal
     from awsauth.options import Options
     from awsauth.stores.store import Store

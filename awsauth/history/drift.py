@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from awsauth.core.access.matching import Outcomes, can_match
+from awsauth.core.access.matching import principal_of
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Finding, Severity, note
-from awsauth.core.guards.access import node_mapping
+from awsauth.core.guards.access import administrators, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.revisions.revision import Revision, is_sound
@@ -37,11 +36,10 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
     revision = _last_own(store, snapshot)
     if not revision:
         return None
-    case = GuardInput.of(Document(revision.data), snapshot.document, GuardContext())
-    nodes = [finding.principal for finding in node_mapping(case)]
-    bosses = {arn: found for arn, found in case.old.by_principal.items() if can_match(arn) and _is_admin(found)}
-    new = case.new.by_principal
-    admins = [found[-1].principal for arn, found in bosses.items() if not _is_admin(new.get(arn, ()))]
+    old, new, unknown = Document(revision.data), snapshot.document, GuardContext()
+    nodes = [finding.principal for finding in node_mapping(GuardInput.of(old, new, unknown))]
+    left = {principal_of(arn) for arn in administrators(new, unknown)}
+    admins = [arn for arn in administrators(old, unknown) if principal_of(arn) not in left]
     return (_finding(revision, snapshot, nodes, admins),) if nodes or admins else ()
 
 
@@ -60,10 +58,6 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
         return sound_revision(store, head.number, head.digest)
     except (ForbiddenError, HistoryError):
         return None
-
-
-def _is_admin(outcomes: Outcomes) -> bool:
-    return any(SYSTEM_MASTERS in mapped.groups for mapped in outcomes)
 
 
 def _finding(revision: Revision, snapshot: Snapshot, nodes: list[str], admins: list[str]) -> Finding:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from awsauth.core.access.matching import Access
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
+from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
-from awsauth.core.document.model import KEYS, SYSTEM_MASTERS
+from awsauth.core.document.model import KEYS
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.findings import Finding, note, warning
+from awsauth.core.guards.access import administrators
+from awsauth.core.guards.context import GuardContext
 from awsauth.core.revisions.info import UNKNOWN_WRITER, RevisionInfo, Writer, data_digest, owners_of
 from awsauth.core.revisions.restore import EMPTY_DOCUMENT, OUTSIDE, Author, HistoryState, Restoration, restore
 from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
@@ -20,10 +22,6 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import PendingChange
 from awsauth.stores.store import RevisionList, Snapshot, Store, intact
-
-if TYPE_CHECKING:
-    from awsauth.core.diff import Diff
-
 
 UNVOUCHED: Final = "aws-auth was replaced or deleted, so it does not prove"
 _SHOWN: Final = 5
@@ -223,10 +221,8 @@ def unproven_error(
 
 def _contents(document: Document) -> str:
     entries = sum(len(document.reading(key).entries) for key in KEYS)
-    masters = sum(
-        any(SYSTEM_MASTERS in mapped.groups for mapped in found) for found in Access.of(document).by_principal.values()
-    )
-    return f"nodes {len(node_principals(document))}, administrators {masters}, entries {entries}"
+    admins = administrators(document, GuardContext())
+    return f"nodes {len(node_principals(document))}, administrators {len(admins)}, entries {entries}"
 
 
 def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> RevisionNotFoundError:

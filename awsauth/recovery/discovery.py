@@ -10,7 +10,7 @@ from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import principal_of
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, RecoveryError, UsageError
 from awsauth.kube.rbac import CHANGER
 from awsauth.recovery.temporary_access import TemporaryAccess
@@ -141,9 +141,8 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
         notes += [f"Another recovery has left this behind, or still runs: {one}" for one in left]
     others = [found.principal_arn for found in administrators if not found.is_temporary]
     if others and way == "access-entry":
-        shown = f"{', '.join(others[:_SHOWN])}{' and others' if len(others) > _SHOWN else ''}"
         advice = "If you may assume one of them, pass it as creator_role=…."
-        notes.append(f"These are administrators by access entries: {shown}. {advice}")
+        notes.append(f"These are administrators by access entries: {listed(others, _SHOWN)}. {advice}")
 
 
 def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:

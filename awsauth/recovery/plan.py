@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.aws.eks import BOTH
 from awsauth.boundary import public
-from awsauth.core.entries.model import AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.entries.model import AuthenticationMode
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import listed, visible
@@ -189,13 +189,21 @@ def plan_of(found: Discovery, repair: RecoveryStep | None, *, may_switch: bool) 
 
 
 def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool) -> Iterator[RecoveryStep]:
-    caller = found.caller.canonical_arn
+    temporary, by_entry = found.temporary, found.way == "access-entry"
+    caller, arn = found.caller.canonical_arn, temporary.principal_arn
     if needs_switch:
         text = f"Switch the authentication mode from CONFIG_MAP to {BOTH}. Access entries then {_ENTRIES_WIN}. {_EKS_MAKES}"
         actions = ("eks:UpdateClusterConfig", "eks:DescribeUpdate", "eks:ListUpdates", "eks:ListAccessEntries")
         yield RecoveryStep("switch-mode", text, actions, is_one_way=True)
-    if found.way == "access-entry":
-        yield from _steps_to_open_access(found)
+    if by_entry and not temporary.entry:
+        text = f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy"
+        actions = ("eks:CreateAccessEntry", "eks:TagResource", "eks:DescribeAccessEntry", "eks:AssociateAccessPolicy")
+        yield RecoveryStep("make-entry", text, actions)
+    elif by_entry and not temporary.has_policy:
+        text = f"Give the access entry of {arn} the cluster-admin policy, and tag the policy as temporary"
+        yield RecoveryStep("give-policy", text, ("eks:TagResource", "eks:AssociateAccessPolicy"))
+    if by_entry:
+        yield RecoveryStep("wait", "Wait until a new token is accepted and may change aws-auth")
     elif found.way == "creator":
         role = found.entrance.tokens.role_arn
         yield RecoveryStep("connect", f"Connect as {role}, which may change aws-auth", ("sts:AssumeRole",))
@@ -204,34 +212,14 @@ def _steps(found: Discovery, repair: RecoveryStep | None, *, needs_switch: bool)
     if repair:
         yield repair
     yield RecoveryStep("prove", f"Look up the username and groups that aws-auth gives {caller}")
-    yield from _steps_to_remove_access(found)
-    back = ". If not, put the temporary access back" if found.way == "access-entry" else ""
+    if (by_entry or temporary.is_ours) and not temporary.own_entry_stays:
+        yield RecoveryStep("remove-entry", f"Delete the temporary access entry of {arn}", ("eks:DeleteAccessEntry",))
+    elif temporary.is_ours or (by_entry and not temporary.has_policy):
+        text = f"Remove the policy and the tag from the access entry of {arn} again"
+        yield RecoveryStep("take-policy", text, ("eks:DisassociateAccessPolicy", "eks:UntagResource"))
+    back = ". If not, put the temporary access back" if by_entry else ""
     text = f"If aws-auth maps {caller}, check that new tokens have access by that mapping alone{back}"
     yield RecoveryStep("probe", text)
-
-
-def _steps_to_open_access(found: Discovery) -> Iterator[RecoveryStep]:
-    temporary, arn = found.temporary, found.temporary.principal_arn
-    if not temporary.entry:
-        text = f"Make an access entry for {arn}, tagged as temporary, with the cluster-admin policy"
-        actions = ("eks:CreateAccessEntry", "eks:TagResource", "eks:DescribeAccessEntry", "eks:AssociateAccessPolicy")
-        yield RecoveryStep("make-entry", text, actions)
-    elif not temporary.has_policy:
-        text = f"Give the access entry of {arn} the cluster-admin policy, and tag the policy as temporary"
-        yield RecoveryStep("give-policy", text, ("eks:TagResource", "eks:AssociateAccessPolicy"))
-    yield RecoveryStep("wait", "Wait until a new token is accepted and may change aws-auth")
-
-
-def _steps_to_remove_access(found: Discovery) -> Iterator[RecoveryStep]:
-    temporary = found.temporary
-    if not (temporary.is_ours or found.way == "access-entry"):
-        return
-    if not temporary.own_entry_stays:
-        text = f"Delete the temporary access entry of {temporary.principal_arn}"
-        yield RecoveryStep("remove-entry", text, ("eks:DeleteAccessEntry",))
-    elif temporary.is_ours or not temporary.has_policy:
-        text = f"Remove the policy and the tag from the access entry of {temporary.principal_arn} again"
-        yield RecoveryStep("take-policy", text, ("eks:DisassociateAccessPolicy", "eks:UntagResource"))
 
 
 def refuse_without_consent(plan: RecoveryPlan) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.explain.explain import explain
 from awsauth.core.explain.explanation import Explanation, call
-from awsauth.core.explain.who_can import who_can
-from awsauth.core.guards.access import REGRANT
+from awsauth.core.guards.access import REGRANT, administrators
 from awsauth.core.guards.content import FOREIGN_HISTORY
-from awsauth.core.guards.context import violation
+from awsauth.core.guards.context import GuardContext, violation
 from awsauth.core.guards.guards import raise_for_violations
 from awsauth.core.revisions.info import RevisionInfo
 from awsauth.core.text.display import listed, quoted
@@ -68,39 +68,6 @@ class RepairRequest(NamedTuple):
         return client.rollback(self.rollback_to, allow=self.allow, **how)
 
 
-class Administrators(NamedTuple):
-    """The groups and usernames that are administrators of a cluster."""
-
-    groups: frozenset[str]
-    usernames: frozenset[str]
-
-    @classmethod
-    def of(cls, transport: Transport) -> Administrators:
-        """Return the administrators that RBAC binds.
-
-        It is ``system:masters`` alone if the caller may not read the bindings.
-        """
-        try:
-            bindings = read_bindings(transport)
-        except ForbiddenError:
-            return cls(frozenset({SYSTEM_MASTERS}), frozenset())
-        return cls(bindings.admin_groups | {SYSTEM_MASTERS}, bindings.admin_usernames)
-
-    def include(self, explanation: Explanation) -> bool:
-        """Whether a caller gets in as an administrator."""
-        if explanation.username is None:
-            return False
-        return explanation.username in self.usernames or not self.groups.isdisjoint(explanation.groups or ())
-
-    def in_document(self, document: Document) -> tuple[str, ...]:
-        """Return the ARNs that a document makes administrators."""
-        grants = [
-            *(grant for group in sorted(self.groups) for grant in who_can(document, group=group)),
-            *(grant for username in sorted(self.usernames) for grant in who_can(document, username=username)),
-        ]
-        return tuple(dict.fromkeys(grant.principal for grant in grants))
-
-
 class AccessRepair:
     """The repair of one ``aws-auth``, so that a caller gets in.
 
@@ -115,7 +82,7 @@ class AccessRepair:
         self._client = client
         self._caller = caller
         self._request = request
-        self._administrators = Administrators.of(transport)
+        self._rbac = _administrators_by_rbac(transport)
 
     def pending(self) -> RepairRequest | None:
         """Return the repair with its revision, or None if it would change nothing.
@@ -140,7 +107,7 @@ class AccessRepair:
             request = request._replace(rollback_to=to, allow=allow)
         planned = request.make(self._client, dry_run=True)
         after = planned.document
-        if explain(after, self._caller).username is None and not self._administrators.in_document(after):
+        if explain(after, self._caller).username is None and not administrators(after, self._rbac):
             arn = quoted(self._caller.canonical_arn, 200)
             message = f"After this repair neither {arn} nor any administrator would get in by aws-auth."
             raise RecoveryError(message, hint=self._alternative())
@@ -165,14 +132,14 @@ class AccessRepair:
 
     def administrators(self) -> tuple[str, ...]:
         """Return the ARNs that ``aws-auth`` makes administrators now."""
-        return self._administrators.in_document(self._client.read())
+        return administrators(self._client.read(), self._rbac)
 
     def _revision(self) -> int | None:
         """Return the number of the revision to restore; None if nothing is to repair."""
         present, allow = self._client.read(), self._request.allow
-        if self._administrators.include(explain(present, self._caller)):
+        if self._is_administrator(explain(present, self._caller)):
             return None
-        others = self._administrators.in_document(present)
+        others = administrators(present, self._rbac)
         past = self._client.history(described=0).entries
         entries = [entry for entry in past if entry.info.number and not (entry.live or entry.unconfirmed)]
         # A foreign revision may be another cluster's, or older than the object.
@@ -207,11 +174,16 @@ class AccessRepair:
             if not revision.is_intact or revision.digest != info.digest:
                 continue
             document = Document(revision.data)
-            if self._administrators.include(explain(document, self._caller)):
+            if self._is_administrator(explain(document, self._caller)):
                 return info.number, True
-            if not with_anyone and self._administrators.in_document(document):
+            if not with_anyone and administrators(document, self._rbac):
                 with_anyone = info.number
         return with_anyone, False
+
+    def _is_administrator(self, explanation: Explanation) -> bool:
+        """Whether the caller gets in as an administrator."""
+        groups = self._rbac.admin_groups | {SYSTEM_MASTERS}
+        return explanation.username in self._rbac.admin_usernames or not groups.isdisjoint(explanation.groups or ())
 
     def _alternative(self) -> str:
         change = "EnsureRole(role_arn" if self._caller.is_role else "EnsureUser(user_arn"
@@ -219,3 +191,11 @@ class AccessRepair:
             f'Pass changes that map an administrator: changes=[awsauth.{change}="{self._caller.canonical_arn}", '
             f'username="admin", groups=["{SYSTEM_MASTERS}"])].'
         )
+
+
+def _administrators_by_rbac(transport: Transport) -> GuardContext:
+    """Return the administrators that RBAC binds, as far as they can be read."""
+    with suppress(ForbiddenError):
+        found = read_bindings(transport)
+        return GuardContext(admin_usernames=found.admin_usernames, admin_groups=found.admin_groups)
+    return GuardContext()

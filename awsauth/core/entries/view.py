@@ -13,7 +13,7 @@ from awsauth.boundary import public
 from awsauth.core.access.matching import can_match, casefold_arn, counting
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND, MappingEntry
-from awsauth.core.entries.model import AccessEntry, AuthenticationMode  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access import matching
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
+from awsauth.core.document.document import Document
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
 from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
@@ -145,6 +146,13 @@ def _administrators(access: matching.Access, case: GuardInput) -> dict[str, int]
     return {principal: certainty for principal, certainty in found.items() if certainty != _NO}
 
 
+def administrators(document: Document, context: GuardContext) -> tuple[str, ...]:
+    """Return the ARNs that a document makes administrators, certainly or perhaps."""
+    access = matching.Access.of(document)
+    found = _administrators(access, GuardInput.of(document, document, context))
+    return tuple(access.by_principal[arn][-1].principal if arn in access.by_principal else arn for arn in found)
+
+
 def makes_admin(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> bool:
     """Whether mappings make a principal an administrator, certainly or perhaps."""
     return _certainty(principal, outcomes, case) != _NO
@@ -224,7 +232,8 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
     It passes if no administrator is left. A change that left no administrator does not count as a decision about a
     principal.
     """
-    if case.context.regranted and not _has_administrator(case):
+    before = case.context.readable or case.before
+    if case.context.regranted and not _administrators(case._replace(before=before).given_to_all()[0], case):
         return
     for principal, groups in case.context.regranted.items():
         # Entries as written: a mapping under an access entry counts again on the day that the entry is deleted.
@@ -239,11 +248,6 @@ def regrant(case: GuardInput) -> Iterator[Finding]:
             impact = "If that writer removed the access on purpose, the principal has it again."
             hint = "Remove it again in the same change, or leave the principal as it is."
             yield violation(REGRANT, message, impact, hint, principal=principal)
-
-
-def _has_administrator(case: GuardInput) -> bool:
-    before = case.context.readable or case.before
-    return bool(_administrators(case._replace(before=before).given_to_all()[0], case))
 
 
 def _given_to(access: matching.Access, principal: str) -> matching.Outcomes:
