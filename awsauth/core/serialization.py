@@ -168,23 +168,22 @@ def _adapter(kind: Any) -> Any:
 
 def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
     """Yield the name, the attribute and the type of each member of the JSON."""
-    getters: dict[str, Any] = {
-        attribute: member.fget
-        for base in kind.__mro__
-        for attribute, member in vars(base).items()
-        if isinstance(member, property) and hasattr(member.fget, "in_json")
-    }
-    names = {attribute: getter.in_json for attribute, getter in getters.items()}
-    names |= {attribute: name for attribute, (name, _) in _own_fields(kind).items() if name}
-    types = {attribute: getter.__annotations__["return"] for attribute, getter in getters.items()}
-    types |= {attribute: hint for attribute, (_, hint) in _own_fields(kind).items() if attribute in names}
+    found: dict[str, tuple[str, Any]] = {}
+    for base in kind.__mro__:
+        for attribute, member in vars(base).items():
+            getter: Any = getattr(member, "fget", None)
+            if hasattr(getter, "in_json"):
+                found[attribute] = getter.in_json, getter.__annotations__["return"]
+    found |= {attribute: (name, hint) for attribute, (name, hint) in _own_fields(kind).items() if name}
+    types = {attribute: hint for attribute, (_, hint) in found.items()}
     module = vars(sys.modules[kind.__module__])
     hints = get_type_hints(SimpleNamespace(__annotations__=types), module, _Names(), include_extras=True)
     for attribute, hint in hints.items():
-        if names[attribute] == FLAT["json"]:
+        member_name, _ = found[attribute]
+        if member_name == FLAT["json"]:
             yield from ((name, f"{attribute}.{path}", inner) for name, path, inner in _members(hint))
         else:
-            yield names[attribute], attribute, Literal[kind.__name__] if OWN_NAME in get_args(hint) else hint
+            yield member_name, attribute, Literal[kind.__name__] if OWN_NAME in get_args(hint) else hint
 
 
 def _own_fields(kind: Any) -> dict[str, tuple[str, Any]]:

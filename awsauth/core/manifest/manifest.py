@@ -166,20 +166,15 @@ def _read(found: ConfigMapLocation) -> dict[str, str]:
     text = found.text
     data = target(found.data)
     for mapping in (found.document, data):
-        if mapping is not None and mapping.kind == "mapping":
-            _check_merge(text, mapping)
+        for key, _ in mapping.pairs() if mapping is not None and mapping.kind == "mapping" else ():
+            if key.value == "<<" and key.implicit:
+                hint = "Write the keys in their place and try again."
+                raise manifest_error("The ConfigMap merges other keys with `<<`.", text, key.start, hint)
     if data is None or (data.kind == "scalar" and _type(data) == "null"):
         return {}
     if data.kind != "mapping":
         raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, not a mapping of keys to texts")
     return {_key_text(text, key): _value_text(text, key, value) for key, value in data.pairs()}
-
-
-def _check_merge(text: str, mapping: Node) -> None:
-    for key, _ in mapping.pairs():
-        if key.value == "<<" and key.implicit:
-            hint = "Write the keys in their place and try again."
-            raise manifest_error("The ConfigMap merges other keys with `<<`.", text, key.start, hint)
 
 
 def _key_text(text: str, key: Node) -> str:

@@ -166,34 +166,33 @@ def restore(
     return Restoration(to, Document(data), tuple(kept), tuple(reverted), readable=next(readable, target))
 
 
-@dataclass(slots=True)
 class _KeyHistory:
-    """The changes of one key's principals since the restored state."""
+    """The changes of one key's principals since the restored state.
 
-    key: Key
-    target: Document
-    steps: Sequence[HistoryState]
-    writer: Writer
-    base: Mappings = field(init=False)
-    last: Mappings = field(init=False)
-    added: Mappings = field(default_factory=dict)
-    """The mappings that others than `writer` added, as others left them last."""
-    touched_by: dict[PrincipalKey, Author] = field(default_factory=dict)
-    broken_by: Author | None = None
+    Attributes:
+        base: The mappings of the restored state.
+        last: Those of the latest readable state.
+        added: The mappings that others than `writer` added, as others left them last.
+        touched_by: Who changed a principal last in a readable state.
+        broken_by: Who made the present text unreadable; None if it can be read.
+    """
 
-    def __post_init__(self) -> None:
-        self.base = self.last = mappings_of(self.target, self.key) or {}
-        for step in self.steps:
-            now = mappings_of(step.document, self.key)
+    def __init__(self, key: Key, target: Document, steps: Sequence[HistoryState], writer: Writer) -> None:
+        self.key = key
+        self.base = self.last = mappings_of(target, key) or {}
+        self.added: Mappings = {}
+        self.touched_by: dict[PrincipalKey, Author] = {}
+        self.broken_by: Author | None = None
+        for step in steps:
+            now = mappings_of(step.document, key)
             if now is None:  # An unreadable state says nothing about mappings, so the state before it counts.
                 self.broken_by = self.broken_by or step.by
                 continue
             self.broken_by = None
-            self._follow(now, step.by)
+            self._follow(now, step.by, is_other=step.by.is_other_than(writer))
             self.last = now
 
-    def _follow(self, now: Mappings, by: Author) -> None:
-        is_other = by.is_other_than(self.writer)
+    def _follow(self, now: Mappings, by: Author, *, is_other: bool) -> None:
         for identity in dict.fromkeys([*self.last, *now]):
             if self.last.get(identity) == now.get(identity):
                 continue
