@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 """By marker, the fixture that needs programs in Go."""
 
+_LONG = ("test_concurrent_writers.py", "test_controlplane.py")
+
 # No law is about the speed of the machine, so no example has a deadline.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", _UNTIMED, max_examples=100)
@@ -61,7 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark tests by their fixtures, and sort them by what has to be built for them.
 
     One process does the fast tests first. Of several, the first one begins to build at once, and the others do the fast
-    tests in the meantime.
+    tests in the meantime. What takes longest comes first then: at the end, a process would wait for it.
     """
     for item in items:
         for marker, fixture in _BUILT.items():
@@ -71,7 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _work(item: pytest.Item) -> int:
-    return 2 if item.get_closest_marker("live") else 1 if item.get_closest_marker("oracle") else 0
+    if item.get_closest_marker("live"):
+        return 3 if item.path.name in _LONG else 2
+    return 1 if item.get_closest_marker("oracle") else 0
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.support.controlplane.plane import ControlPlane
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def front(
     control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[EksWebhook, ApiServer]]:
@@ -37,7 +37,7 @@ def front(
         yield webhook, api
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def caller(control_plane: ControlPlane) -> AwsCredentials:
     """Return the credentials of a session of a role with a path."""
     role = control_plane.aws.create_role("recover-ops", path="/team/")

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -91,18 +92,7 @@ class Aws:
 
     def client(self, service: str, credentials: AwsCredentials = NOBODY) -> Any:
         """Return a boto3 client; a fixture that needs types casts it to those of the stubs."""
-        import boto3
-
-        # botocore reads the environment and the files in the home folder as well: only these are meant here.
-        with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}):
-            os.environ.pop("AWS_PROFILE", None)
-            session = boto3.Session(
-                aws_access_key_id=credentials.access_key,
-                aws_secret_access_key=credentials.secret_key,
-                aws_session_token=credentials.session_token,
-                region_name=self.region,
-            )
-            return session.client(service, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]
+        return _client(self, service, credentials)
 
     def create_role(self, name: str, *, path: str = "/", trust: dict[str, Any] | None = None) -> str:
         """Make a role and return its ARN; one that exists stays as it is. EC2 instances may wear it by default."""
@@ -141,6 +131,22 @@ class Aws:
             answer["AssumedRoleUser"]["Arn"],
             given["Expiration"],
         )
+
+
+@cache
+def _client(aws: Aws, service: Any, credentials: AwsCredentials) -> Any:
+    import boto3
+
+    # botocore reads the environment and the files in the home folder as well: only these are meant here.
+    with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}):
+        os.environ.pop("AWS_PROFILE", None)
+        session = boto3.Session(
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.session_token,
+            region_name=aws.region,
+        )
+        return session.client(service, endpoint_url=aws.endpoint_url)
 
 
 def eks_token(

@@ -47,6 +47,9 @@ _OF_THE_SYSTEM = {
     "kube-apiserver-legacy-service-account-token-tracking",
     "kube-root-ca.crt",
 }
+_KEPT_AS = {"nodes": "minions"}
+"""What etcd calls a kind otherwise."""
+
 # Rules of RBAC: apiGroups, resources, verbs, and perhaps resourceNames; or nonResourceURLs in place of the first two.
 Rule = Mapping[str, Sequence[str]]
 
@@ -232,13 +235,17 @@ class Cluster:
 
     def clean(self) -> None:
         """Take away what earlier tests left."""
+        kinds = {key.split("/")[2] for key in self.plane.stored() - self.plane.of_the_system}
         for path in _CLEANED:
-            for item in self.api.must("GET", path)["items"]:
-                if not _is_of_the_system(item["metadata"]):
-                    self._remove(path, item["metadata"])
-        for item in self.api.must("GET", _NAMESPACES)["items"]:
+            plural = path.rpartition("/")[2]
+            if _KEPT_AS.get(plural, plural) in kinds:
+                for item in self.api.must("GET", path)["items"]:
+                    if not _is_of_the_system(item["metadata"]):
+                        self._remove(path, item["metadata"])
+        for item in self.api.must("GET", _NAMESPACES)["items"] if "namespaces" in kinds else ():
             if item["metadata"]["name"] not in _SYSTEM:
                 self._remove_namespace(item)
+        self.plane.of_the_system = self.plane.stored()
 
     def _remove(self, path: str, metadata: Mapping[str, Any]) -> None:
         prefix, _, plural = path.rpartition("/")

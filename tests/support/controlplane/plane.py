@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import fcntl
 import itertools
 import os
@@ -16,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import urllib3
 import yaml
 
 from tests.support.controlplane.api_server import ApiServer
 from tests.support.controlplane.authority import Authority, write_new_key
 from tests.support.controlplane.aws import connected, start_aws
 from tests.support.controlplane.processes import LOOPBACK, Child, free_port, listens, start
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +59,7 @@ class ControlPlane:
         kubeconfig: of the administrator, with the one context `cluster_name`.
         cluster_name: what tokens have to be signed for.
         user_tokens: bearer tokens of the users ``user-0`` to ``user-19``, who are in no group and may do nothing.
+        of_the_system: where in etcd there is something after cleaning.
         turns: the names of those users, one after the other, for ever: a right that one had lingers for a moment.
         programs: for example `programs.kubectl`.
         folder: where everything is kept; gone after `close`.
@@ -66,6 +70,8 @@ class ControlPlane:
         self.cluster_name = CLUSTER
         self.user_tokens = {user: secrets.token_hex(16) for user in USERS}
         self.turns = itertools.cycle(USERS)
+        self.of_the_system: set[str] = set()
+        self._etcd = urllib3.PoolManager()
         self.folder, self._lock = _new_folder()
         self._children: list[Child] = []
         atexit.register(self.close)
@@ -101,6 +107,13 @@ class ControlPlane:
             "NO_PROXY": "127.0.0.1,localhost",
             **self.aws.environment,
         }
+
+    def stored(self) -> set[str]:
+        """Return where in etcd the API server keeps its objects: ``/registry/``, the kind, and the name."""
+        first, behind = (base64.b64encode(key).decode() for key in (b"/registry/", b"/registry0"))
+        asked = {"key": first, "range_end": behind, "keys_only": True}
+        answer = self._etcd.request("POST", f"{self._etcd_url}/v3/kv/range", json=asked, timeout=PATIENCE)
+        return {base64.b64decode(one["key"]).decode() for one in answer.json()["kvs"]}
 
     @contextmanager
     def second_api_server(self, *, cache_ttl: str = "2m", webhook: Path | None = None) -> Iterator[ApiServer]:
