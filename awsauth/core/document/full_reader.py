@@ -24,6 +24,7 @@ from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode, scalar
+from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ class FullEntry:
         self._winners = winners
         self._list = layout
 
+    @property
+    def first_key(self) -> str:
+        """Its first key as written; it has one."""
+        return self._item.written.children[0].value
+
     @cached_property
     def shape(self) -> EntryLayout:
         """Its layout."""
@@ -228,7 +234,7 @@ def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Fin
         if len(parts) == 1 or not arn or is_unclear:
             yield from found
             continue
-        first, *more = (f"`{part.shape.fields[0].name}`" for part in parts)
+        first, *more = (quoted(part.first_key) for part in parts)
         message = f"Dashes split one mapping into {len(parts)} entries."
         impact = "The authenticator drops those without an ARN, and the principal gets nothing of them."
         hint = "Write their fields in one entry."

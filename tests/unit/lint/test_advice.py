@@ -114,7 +114,7 @@ def with_dashes(document: Document, key: str, hint: str) -> list[Document]:
     lines = document.data[key].split("\n")
     if " or before " in hint or "dash" not in hint:
         return []
-    first, *names = re.findall(r"`(\w+)`", hint)
+    first, *names = re.findall(r"`([^`]*)`", hint)
     dashes = [number for number, line in enumerate(lines) if line.lstrip().startswith("- ")]
     if hint.startswith("Put"):
         old, new, column = " ", "-", lines[dashes[0]].index("-")

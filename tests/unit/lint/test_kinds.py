@@ -444,6 +444,12 @@ def test_a_split_mapping_is_one_finding(data: dict[str, str]) -> None:
     assert (finding.code, "Dashes split one mapping" in finding.message) == ("entry-dropped", True)
 
 
+def test_a_split_mapping_is_joined_at_its_dashes_whatever_stands_behind_them() -> None:
+    text = f"- username: ci\n- usernmae: x\n  groups: [a]\n  rolearn: {ROLE}/ci\n"
+    [finding] = Document({"mapRoles": text}).problems
+    assert finding.hint == "Below `username`, replace the dash before `usernmae` with a blank."
+
+
 @pytest.mark.parametrize("data", NOT_SPLIT)
 def test_entries_of_their_own_are_not_taken_for_parts(data: dict[str, str]) -> None:
     assert not [one for one in lint(Document(data)) if "Dashes split" in one.message]
