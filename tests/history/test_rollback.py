@@ -21,8 +21,8 @@ from awsauth.core.edit.changes import (
     ReplaceText,
 )
 from awsauth.core.edit.merge import merge
-from awsauth.core.revisions.revision import Revision
-from awsauth.errors import EditError, HistoryError, RevisionNotFoundError
+from awsauth.core.revisions.revision import Revision, draft
+from awsauth.errors import EditError, HistoryError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
 from tests.support.documents.strategies import documents, examples
@@ -225,6 +225,34 @@ def test_behind_a_break_in_the_chain_too_much_is_kept_rather_than_too_little() -
     store.discard_revision(3, store.read_revision(3).digest)
     outcome = back(store, 2)
     assert kept(outcome) == [("b", "alice"), ("c", "alice")]
+
+
+def test_to_a_revision_that_was_never_applied_what_the_present_comes_from_stays() -> None:
+    """Nobody is known to have taken it away."""
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, role("a"))
+    store.record(draft(3, store.read().head, BEFORE, uid="in-memory", writer=by("alice")()))
+    ensure(store, role("b"))
+    back(store, 3)
+    assert [one.username for one in store.read().document.roles[1:]] == ["a"]
+
+
+def test_of_many_unproven_states_the_newest_are_shown_and_the_others_are_counted() -> None:
+    store = SharedMemoryStore(BEFORE)
+    for name in "abcdef":
+        ensure(store, role(name))
+    store.overwrite(BROKEN, keep_head=False)
+    with pytest.raises(UnprovenHistoryError) as caught:
+        back(store)
+    assert caught.value.revisions == (7, 6, 5, 4, 3, 2, 1)
+    assert [line for line in caught.value.message.split("\n") if line.startswith("- and")] == ["- and 2 older ones"]
+    store = SharedMemoryStore(BEFORE)
+    for name in "abcd":
+        ensure(store, role(name))
+    store.overwrite(BROKEN, keep_head=False)
+    with pytest.raises(UnprovenHistoryError) as caught:
+        back(store)
+    assert (len(caught.value.revisions), "- and" in caught.value.message) == (5, False)
 
 
 def test_nothing_changes_where_the_revision_is_the_present_state() -> None:

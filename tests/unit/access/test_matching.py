@@ -97,6 +97,7 @@ def test_the_name_of_an_sso_role_is_filled_in_with_a_suffix() -> None:
     """Without its suffix no caller has it; the name of another role has none."""
     assert can_match(f"{PREFIX}/AWSReservedSSO_<permission-set>")
     assert filled(f"{PREFIX}/<name>") == f"{PREFIX}/x"
+    assert filled("arn:aws:iam::444455556666:<role>") == "arn:aws:iam::444455556666:role/x"
 
 
 @pytest.mark.parametrize(
