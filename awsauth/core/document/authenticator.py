@@ -32,7 +32,6 @@ TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "Accou
 
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
-_PERMISSION_SET: Final = re.compile(r"[A-Za-z0-9_+=,.@-]{1,32}")
 # Go's JSON takes the first two for the letters that they look like.
 _FOLD: Final = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(c): chr(c + 32) for c in range(65, 91)})
 
@@ -213,7 +212,7 @@ def _why_invalid(arn_field: str, mapped: MappingEntry) -> str:
         return "The entry has both `rolearn` and `sso`."
     if not ACCOUNT_ID.fullmatch(sso.account):
         return "`accountID` of `sso` is not 12 digits in quotes."
-    if not _PERMISSION_SET.fullmatch(sso.permission_set):
+    if not re.fullmatch("[A-Za-z0-9_+=,.@-]{1,32}", sso.permission_set):
         return "`permissionSetName` of `sso` is not 1 to 32 letters, digits or `+=,.@_-`."
     if sso.partition and sso.partition not in PARTITIONS:
         return f"`partition` of `sso` is not one of {', '.join(PARTITIONS)}."

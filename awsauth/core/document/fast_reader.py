@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -15,8 +16,6 @@ from awsauth.core.document.model import EntryLayout, Field, Groups, Key, ListLay
 from awsauth.core.text.lines import Unchanged, line_start
 
 if TYPE_CHECKING:
-    import re
-
     from awsauth.core.goyaml.scalars import Style
 
 
@@ -129,8 +128,8 @@ class PlainEntry:
         items = self._items(BLOCK_ITEM, start, end)
         return Groups(start + column, items[-1].end, "block", column, items)
 
-    def _items(self, item: re.Pattern[str], start: int, end: int) -> tuple[Scalar, ...]:
-        found = item.finditer(self._match.string, start, end)
+    def _items(self, item: str, start: int, end: int) -> tuple[Scalar, ...]:
+        found = re.compile(item).finditer(self._match.string, start, end)
         return tuple([_scalar(match[1], match.start(1)) for match in found])
 
     def _scalar(self, name: str) -> Scalar:
@@ -138,9 +137,9 @@ class PlainEntry:
 
 
 @lru_cache(maxsize=1024)
-def _texts(chunk: str, item: re.Pattern[str]) -> tuple[str, ...]:
+def _texts(chunk: str, item: str) -> tuple[str, ...]:
     """Return the meanings of the items in a list; most documents repeat a few lists."""
-    return tuple([_meaning(source) for source in item.findall(chunk)])
+    return tuple([_meaning(source) for source in re.findall(item, chunk)])
 
 
 def _meaning(source: str) -> str:
@@ -161,12 +160,12 @@ def read_fast(key: Key, text: str) -> ParsedList | None:
     first = forms.FIRST_DASH.match(text)
     if first is not None:
         return _read_block(key, text, first[1], [0])
-    empty = forms.EMPTY.match(text)
+    empty = re.match(forms.EMPTY, text)
     if empty is not None:
         flow = empty["comment"] is not None
         layout = ListLayout("flow" if flow else "empty", 0 if flow else len(empty[1]), *empty.span(2))
         return ParsedList(key, text, (), layout)
-    opening = forms.OPENING.match(text)
+    opening = re.match(forms.OPENING, text)
     return _read_json(key, text, text.index("["), [opening.end()]) if opening else None
 
 

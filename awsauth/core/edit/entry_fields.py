@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
 
 from awsauth.core.document.model import ARN_FIELD, Entry, Field, Groups, MappingEntry, ParsedList, Scalar
 from awsauth.core.edit.entry_list import FlowItems, flow_splices
@@ -13,8 +12,6 @@ from awsauth.core.findings import Location
 from awsauth.core.goyaml.scalars import Style, write_scalar
 from awsauth.core.text.lines import Splice, line_end, line_start, newline_of
 from awsauth.errors import EditError
-
-_GROUP: Final = re.compile(r"(['\"]?)[\w.:/@-]+\1")  # a group of one word, with or without quotes
 
 
 def field_splices(reading: ParsedList, entry: Entry, new: MappingEntry, writer: EntryWriter) -> list[Splice]:
@@ -101,7 +98,7 @@ class _FieldEdits:
         """Refuse to replace groups that are not a list, unless one group stays."""
         written = self._text[field.value.start : field.value.end]
         group = written.strip("'\"")
-        if not _GROUP.fullmatch(written):
+        if not re.fullmatch(r"(['\"]?)[\w.:/@-]+\1", written):  # a group of one word, with or without quotes
             hint = "Write it as a list, without anchor, alias or tag."
             raise self.refused(field.start, "`groups` has a form that cannot be edited", hint=hint)
         if group not in self._new.groups:

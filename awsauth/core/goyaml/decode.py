@@ -17,7 +17,6 @@ from awsauth.core.goyaml import scalars
 from awsauth.core.goyaml.nodes import DEEPEST, Node, UntrustedYamlError, YamlSyntaxError
 from awsauth.core.text.display import quoted
 
-_BASE64: Final = re.compile("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _ALIASES_ALWAYS_ALLOWED: Final = 100
 _STEPS_ALWAYS_ALLOWED: Final = 1_000
 _MANY_STEPS: Final = 400_000
@@ -165,7 +164,7 @@ def scalar(node: Node, written: Node) -> Value:
 
 def _binary(node: Node) -> str:
     encoded = node.value.replace("\r", "").replace("\n", "")
-    if not _BASE64.fullmatch(encoded):
+    if not re.fullmatch("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", encoded):
         raise YamlSyntaxError("the value with the tag !!binary is not base64", node.start)
     try:
         return base64.b64decode(encoded).decode()

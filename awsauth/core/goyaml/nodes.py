@@ -50,7 +50,6 @@ _NOTHING: Final = rf"(?:\s|{_COMMENT}{_LINE_END})*"
 _BRACKET_FIRST: Final = rf"{_LINE_OF_BRACKET}{_NOTHING}[\]}}:?,]"
 # Such a bracket, closed at once, at the end of the text.
 _EMPTY_LAST: Final = rf"{_LINE_OF_BRACKET}{_NOTHING}[\]}}]{_NOTHING}\Z"
-_BRACKET: Final = re.compile(r"[\[\]{}]")
 _TAG: Final = re.compile(r"(?:&\S+\s+)?(!\S*)")
 _MAY_DIFFER: Final = re.compile(r"[?!]|\\/")  # without one of these, goyaml and libyaml agree on every scalar
 _ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
@@ -341,7 +340,7 @@ def _check_marks(text: str) -> None:
     if text.count("[") + text.count("{") <= DEEPEST:
         return
     depth = 0
-    for bracket in _BRACKET.finditer(text):
+    for bracket in re.finditer(r"[\[\]{}]", text):
         depth += 1 if bracket[0] in "[{" else -1
         if depth > DEEPEST:
             raise UntrustedYamlError(f"more than {DEEPEST} brackets are open", bracket.start())

@@ -50,7 +50,7 @@ _INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/$<(.+-][!-~]*(?: [!-~]+)*")
 # Most texts: they begin with a letter or a slash, and have no blank. So only `WORDS` have another type.
 _WORD_LIKE: Final = re.compile(r"[A-Za-z/][!-~]*(?<!:)")
-_LIKE_ANOTHER_TYPE: Final = re.compile(
+_LIKE_ANOTHER_TYPE: Final = (
     r"[-+]?(?:\.?[0-9][0-9_.,:]*(?:[eE][-+]?[0-9]*)?|0[xX][0-9a-fA-F_]+|0[oObB][0-9_]+)"  # numbers, times
     r"|[0-9]{4}-[0-9]+-[0-9].*"  # dates
     r"|[-.+](?![A-Za-z0-9]).*|--.*|<<"  # markers, indicators, a merge key
@@ -134,7 +134,7 @@ def _may_be_plain(text: str, *, flow: bool) -> bool:
     return (
         _PLAIN.fullmatch(text) is not None
         and plain_type(text) == "string"
-        and _LIKE_ANOTHER_TYPE.fullmatch(text) is None
+        and re.fullmatch(_LIKE_ANOTHER_TYPE, text) is None
         and not text.endswith(":")
         and ": " not in text
         and " #" not in text

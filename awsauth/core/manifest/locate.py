@@ -31,17 +31,16 @@ metadata:
 
 _LISTED: Final = 5
 
-_KEY_OF_BLOCK: Final = re.compile(r"^ *(\w+):[ \t]*[|>]", re.MULTILINE)
 # The pattern of a text that people take for a manifest, its name, and the hint.
 _OTHER_TEXTS: Final = (
     (
-        re.compile(r"^(?:@@ -\d|\+\+\+ |\+[ \w\"'-])", re.MULTILINE),
+        r"(?m)^(?:@@ -\d|\+\+\+ |\+[ \w\"'-])",
         "a diff",
         "Apply it to the manifest. If it shows a whole manifest, `sed -n '/^+++/d; s/^[+ ]//p' DIFF` prints the new one.",
     ),
-    (re.compile("^<{7} ", re.MULTILINE), "an unresolved merge conflict of git", "Resolve it and try again."),
+    ("(?m)^<{7} ", "an unresolved merge conflict of git", "Resolve it and try again."),
     (
-        re.compile(r"^(?:Data\n====$| *[-+~] resource \")", re.MULTILINE),
+        r"(?m)^(?:Data\n====$| *[-+~] resource \")",
         "the output of `kubectl describe` or `terraform plan`",
         "Pass the output of `kubectl get configmap aws-auth -n kube-system -o yaml`.",
     ),
@@ -147,7 +146,7 @@ def _unreadable(text: str, error: YamlSyntaxError) -> ManifestError:
             hint = f"{TEMPLATE_HINT} `{command}` checks the rendered one."
             return ManifestError(message, location=f"line {number}", hint=hint)
     hint = "Correct it until `kubectl create --dry-run=client -f` reads the file, and try again."
-    *_, key = _KEY_OF_BLOCK.findall(text, 0, offset) or [""]
+    *_, key = re.findall(r"(?m)^ *(\w+):[ \t]*[|>]", text[:offset]) or [""]
     line = text[line_start(text, offset) : line_end(text, offset)].lstrip(" ")
     if line.startswith(tuple(f"{key}:" for key in KEYS)) and "\ndata:" not in f"\n{text}":
         hint = "Write `data:` on a line of its own above it, and try again."
@@ -203,7 +202,7 @@ def _rank(document: Node) -> int | None:
 def _other_text(text: str) -> ManifestError | None:
     """Return the error for a text that is not a manifest; None for any other."""
     for pattern, name, hint in _OTHER_TEXTS:
-        if match := pattern.search(text):
+        if match := re.search(pattern, text):
             return manifest_error(f"This is {name}, not a manifest.", text, match.start(), hint)
     return None
 

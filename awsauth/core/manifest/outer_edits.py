@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
     from awsauth.core.goyaml.nodes import Node
 
-_BREAK: Final = re.compile("[\r\n\x85\u2028\u2029]")
-_ESCAPED_IN_DOUBLE: Final = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)", re.DOTALL
-)
-_ESCAPED_IN_SINGLE: Final = re.compile("''")
+_ESCAPED_IN_DOUBLE: Final = r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)"
+_ESCAPED_IN_SINGLE: Final = "''"
 _NOT_PLAIN_IN_DOUBLE: Final = "[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 _ONE_LINE: Final = rf"[^\n{ODD_CHARACTERS}]*"
 # Lines, and the parts between two commas: a list in JSON is often a single line.
@@ -108,7 +105,11 @@ def _form(node: Node, raw: str) -> str:
     """Return the form if the file's line breaks are not the text's, or ""."""
     if node.style == ">":
         return "a folded block (`>`)"
-    return "a scalar that goes over several lines" if node.style != "|" and _BREAK.search(raw) else ""
+    return (
+        "a scalar that goes over several lines"
+        if node.style != "|" and re.search("[\r\n\x85\u2028\u2029]", raw)
+        else ""
+    )
 
 
 def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
@@ -124,14 +125,14 @@ def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) ->
 
 
 def _edit_between_quotes(
-    text: str, node: Node, wanted: str, escape: Callable[[str], str], escaped: re.Pattern[str]
+    text: str, node: Node, wanted: str, escape: Callable[[str], str], escaped: str
 ) -> list[Splice]:
     """Return the splices of the characters that differ; other escapes stay.
 
     `escape` escapes a text between these quotes, and `escaped` matches an escaped character.
     """
     value_at, raw_at = [0], [node.start + 1]
-    for match in escaped.finditer(text, node.start + 1, node.end - 1):
+    for match in re.compile(escaped).finditer(text, node.start + 1, node.end - 1):
         value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)
         raw_at.append(match.end())
 
@@ -179,9 +180,6 @@ def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splic
     end, eol = block.place_below(text, line_end(text, node.end), wanted), newline_of(text)
     header, lines = block.new_literal(text, node.start, wanted, block.column_of(text, key.start))
     return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]
-
-
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z_][-._A-Za-z0-9]*")
 
 
 def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json: bool) -> list[Splice]:
@@ -320,7 +318,7 @@ def _block_lines(text: str, position: int, path: list[str], value: str, *, colum
 
 
 def _key(name: str, *, quote: bool = False) -> str:
-    plain = not quote and _PLAIN_KEY.fullmatch(name) is not None and plain_type(name) == "string"
+    plain = not quote and re.fullmatch("[A-Za-z_][-._A-Za-z0-9]*", name) and plain_type(name) == "string"
     return name if plain else f'"{double_escaped(name)}"'
 
 

@@ -87,17 +87,14 @@ def decode_manifest(raw: bytes) -> tuple[str, Encoding]:
 
 _OPENING: Final = re.compile(rf"{{{{(?!(?:{'|'.join(TEMPLATES)})}}}})|{{%|[$%]{{")
 _CLOSING: Final = {"{{": "}}", "{%": "%}", "${": "}", "%{": "}"}
-_WHOLE_LINE: Final = re.compile(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\}|%\{.*\})\s*")
-_CONTROL: Final = re.compile(
-    r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
-)
+_CONTROL: Final = r"\{[{%][-+]?\s*(?:if|for|range|with|define|block|macro|call|filter|raw|(?P<end>end\w*))\b"
 # For each tool the pattern of its templates, and the check of a rendered text.
 _TOOLS: Final = (
-    (re.compile(r"\{\{-? {0,9}(?:\w+ ){0,3}(?:[.$\"]|end\b)"), "Helm", "helm template . | awsauth check --file -"),
-    (re.compile(r"\{[{%]"), "Jinja", "jinja2 FILE VALUES | awsauth check --file -"),
-    (re.compile(r"\$\{AWS::"), "CloudFormation", "awsauth check --cluster NAME"),
-    (re.compile(r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]"), "the shell", "envsubst < FILE | awsauth check --file -"),
-    (re.compile(""), "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),
+    (r"\{\{-? {0,9}(?:\w+ ){0,3}(?:[.$\"]|end\b)", "Helm", "helm template . | awsauth check --file -"),
+    (r"\{[{%]", "Jinja", "jinja2 FILE VALUES | awsauth check --file -"),
+    (r"\$\{AWS::", "CloudFormation", "awsauth check --cluster NAME"),
+    (r"\$\w|\$\{[A-Z_][A-Z0-9_]{0,99}[:}]", "the shell", "envsubst < FILE | awsauth check --file -"),
+    ("", "Terraform", "terraform output -raw OUTPUT | awsauth check --file -"),
 )
 _BY_HAND: Final = "Change the template by hand, or its values, or give the rendered manifest instead."
 
@@ -117,7 +114,7 @@ def template_spans(text: str, start: int = 0, end: int | None = None) -> Iterato
 
 def template_tool(text: str) -> tuple[str, str]:
     """Return the tool that renders a text, and the check of the rendered text."""
-    return next((tool, command) for pattern, tool, command in _TOOLS if pattern.search(text))
+    return next((tool, command) for pattern, tool, command in _TOOLS if re.search(pattern, text))
 
 
 def is_template_line(line: str) -> bool:
@@ -125,7 +122,8 @@ def is_template_line(line: str) -> bool:
 
     It is a control line, or one that inserts lines.
     """
-    return _WHOLE_LINE.fullmatch(line) is not None and _OPENING.search(line) is not None
+    holds_one = _OPENING.search(line) is not None
+    return holds_one and re.fullmatch(r"[\s#]*(?:\{\{.*\}\}|\{%.*%\}|%\{.*\})\s*", line) is not None
 
 
 def check_spans(text: str, splices: list[Splice], within: tuple[int, int]) -> None:
@@ -189,7 +187,7 @@ def _blocks(text: str) -> list[tuple[int, int]]:
     """
     blocks = []
     opened: list[int] = []
-    for match in _CONTROL.finditer(text):
+    for match in re.finditer(_CONTROL, text):
         if not match["end"]:
             opened.append(match.start())
         elif opened:

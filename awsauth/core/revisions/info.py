@@ -191,7 +191,6 @@ LONGEST_TEXT: Final = 1024  # bytes of one annotation in UTF-8; all of an object
 _CUT: Final = "…"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
-_INSTANT: Final = re.compile(r"[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _KINDS: Final = frozenset(get_args(RevisionKind)) - {"deleted"}
 # The fields that are annotations as they are.
 _TEXTS: Final = "kind", "digest", "data_digest", "parent_digest", "reason", "owner", "owners_digest", "uid", "attempt"
@@ -317,7 +316,7 @@ def time_read(text: str) -> datetime:
     Raises:
         ValueError: the text is not such a time.
     """
-    if not _INSTANT.fullmatch(text):
+    if not re.fullmatch("[0-9]{4}(?:-[0-9]{2}){2}T[0-9]{2}(?::[0-9]{2}){2}(?:Z|[+-][0-9]{2}:[0-9]{2})", text):
         raise ValueError(text)
     return _in_utc(datetime.fromisoformat(text.replace("Z", "+00:00")))
 

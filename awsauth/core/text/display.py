@@ -24,10 +24,6 @@ _BLANK: Final = "\u2800\U00013441-\U00013442\U00016fe4\U0001d159"
 _INVISIBLE: Final = f"[{_IGNORABLE}{_SPACE}{_BLANK}]"
 
 
-# Words that need no quotes in any shell.
-_PLAIN_WORD: Final = re.compile(r"[\w@%+:,./-][\w@%+=:,./-]*", re.ASCII)
-
-
 # Visible characters that are special to the shell or to ``printf %b``.
 _IN_OCTAL: Final = frozenset("'\\`!")
 
@@ -115,7 +111,7 @@ def command_line(*words: str) -> str:
 
 
 def _shell_word(word: str) -> str:
-    if _PLAIN_WORD.fullmatch(word):
+    if re.fullmatch(r"(?a)[\w@%+:,./-][\w@%+=:,./-]*", word):  # it needs no quotes in any shell
         return word
     body = word.rstrip("\n")  # A shell drops the line breaks at the end of an output.
     ends = f"'{word[len(body) :]}'" if body != word or not word else ""

@@ -19,8 +19,8 @@ from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
-from awsauth.core.goyaml import nodes
-from awsauth.core.manifest import outer_edits
+from awsauth.core.goyaml import nodes, scalars
+from awsauth.core.manifest import locate, outer_edits, source
 from awsauth.core.text import display
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
@@ -45,6 +45,7 @@ _BLOCKS: Final = [
     (plain_forms.block_entry("mapAccounts", " "), "match"),
 ]
 _JSON: Final = [(plain_forms.json_entry("mapRoles"), "match"), (plain_forms.json_entry("mapAccounts"), "match")]
+_ITEMS: Final = (plain_forms.BLOCK_ITEM, plain_forms.FLOW_ITEM)
 MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.document.fast_patterns.block_entry": _BLOCKS,
     "core.document.fast_patterns.json_entry": _JSON,
@@ -54,6 +55,11 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         _alike("-   groups:\n      - c\n    'rolearn': a\n"),
         _alike("- groups: [a]\n  username: b\n  rolearn: a"),
     ],
+    "core.document.fast_reader.read_fast": [
+        (re.compile(expression), "match") for expression in (plain_forms.EMPTY, plain_forms.OPENING)
+    ],
+    "core.document.fast_reader._items": [(re.compile(expression), "finditer") for expression in _ITEMS],
+    "core.document.fast_reader._texts": [(re.compile(expression), "findall") for expression in _ITEMS],
     "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
@@ -61,6 +67,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.access.matching.filled": [(re.compile(matching._IN_ARN), "subn")],
     "core.desired.fragment._owner": [(re.compile(OWNER_NAME), "fullmatch")],
     "core.desired.records.read_records": [(re.compile(OWNER_NAME), "fullmatch")],
+    "core.goyaml.scalars._may_be_plain": [(re.compile(scalars._LIKE_ANOTHER_TYPE), "fullmatch")],
     "core.goyaml.nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
     "core.goyaml.nodes.document": [(re.compile(nodes._QUESTION_AHEAD), "match")],
     "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],
@@ -69,6 +76,13 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
     ],
     "core.goyaml.nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
+    "core.manifest.locate._other_text": [(re.compile(expression), "search") for expression, *_ in locate._OTHER_TEXTS],
+    "core.manifest.source.template_tool": [(re.compile(expression), "search") for expression, *_ in source._TOOLS],
+    "core.manifest.source._blocks": [(re.compile(source._CONTROL), "finditer")],
+    "core.manifest.outer_edits._edit_between_quotes": [
+        (re.compile(expression), "finditer")
+        for expression in (outer_edits._ESCAPED_IN_DOUBLE, outer_edits._ESCAPED_IN_SINGLE)
+    ],
     "core.manifest.outer_edits.double_escaped": [(re.compile(outer_edits._NOT_PLAIN_IN_DOUBLE), "sub")],
     "core.manifest.outer_edits.quoted_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
     "core.manifest.outer_edits.edit_scalar": [(re.compile(outer_edits._ONE_LINE), "fullmatch")],
