@@ -41,11 +41,18 @@ def absent(mode: AuthenticationMode | None) -> tuple[Finding, ...]:
 def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
     """Yield the mappings without rights in RBAC, and those of administrators."""
     access = Access.of(document)
-    matcher = _Mentioned(bindings)
-    for principal, outcomes in access.by_principal.items():
-        if can_match(principal):
-            yield from matcher.findings(outcomes[-1])
-    yield from (_unbound(group, principals) for group, principals in matcher.unbound.items())
+    # The unbound groups of principals that have another name that is bound.
+    unbound: list[tuple[str, str]] = []
+    for mapped in (outcomes[-1] for principal, outcomes in access.by_principal.items() if can_match(principal)):
+        groups = [group for group in dict.fromkeys(mapped.groups) if group]
+        useless = [group for group in groups if group not in WELL_KNOWN and not _names(group, bindings.groups)]
+        bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, bindings.usernames)
+        if len(useless) == len(groups) and not bound_user:
+            yield _gives_nothing(mapped, useless)
+        else:
+            unbound += [(group, mapped.principal) for group in useless]
+        yield from _cluster_admin(mapped, groups, bindings)
+    yield from (_unbound(group, principals) for group, principals in grouped(unbound).items())
     for account in sorted(access.accounts):
         if not any(account_of(username) == account for username in bindings.usernames):
             message = f"No RoleBinding or ClusterRoleBinding names an ARN of account {quoted(account)}."
@@ -55,43 +62,21 @@ def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
             yield warning(GIVES_NOTHING, message, impact, hint, principal=account)
 
 
-class _Mentioned:
-    """Looks up names in bindings; a name with templates can become any name that fits."""
-
-    def __init__(self, bindings: Bindings) -> None:
-        self._bindings = bindings
-        self.unbound: dict[str, list[str]] = {}
-        """By unbound group, the principals that have another name that is bound."""
-
-    def findings(self, mapped: MappingEntry) -> Iterator[Finding]:
-        groups = [group for group in dict.fromkeys(mapped.groups) if group]
-        unbound = [group for group in groups if group not in WELL_KNOWN and not _names(group, self._bindings.groups)]
-        bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, self._bindings.usernames)
-        if len(unbound) == len(groups) and not bound_user:
-            yield _gives_nothing(mapped, unbound)
-        else:
-            for group in unbound:
-                self.unbound.setdefault(group, []).append(mapped.principal)
-        yield from self._admin(mapped, groups)
-
-    def _admin(self, mapped: MappingEntry, groups: list[str]) -> Iterator[Finding]:
-        if SYSTEM_MASTERS in groups:
-            return
-        bindings = self._bindings
-        by_group = [name for group in groups for name in _names(group, bindings.admin_groups)]
-        by_username = _names(mapped.username, bindings.admin_usernames)
-        for kind, names in (("group", by_group), ("username", by_username)):
-            if names:
-                certain = "is" if names[0] in (mapped.username, *groups) else "can become"
-                name = f"{quoted(names[0])}, which is bound to cluster-admin"
-                message = f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {name}."
-                impact = "It can do everything in the cluster, like a member of system:masters."
-                yield note(CLUSTER_ADMIN, message, impact, principal=mapped.principal)
-                return
+def _cluster_admin(mapped: MappingEntry, groups: list[str], bindings: Bindings) -> Iterator[Finding]:
+    """Yield the finding about an administrator that is not in ``system:masters``."""
+    by_group = [name for group in groups for name in _names(group, bindings.admin_groups)]
+    by_username = _names(mapped.username, bindings.admin_usernames)
+    kind, names = ("group", by_group) if by_group else ("username", by_username)
+    if names and SYSTEM_MASTERS not in groups:
+        certain = "is" if names[0] in (mapped.username, *groups) else "can become"
+        name = f"{quoted(names[0])}, which is bound to cluster-admin"
+        message = f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {name}."
+        impact = "It can do everything in the cluster, like a member of system:masters."
+        yield note(CLUSTER_ADMIN, message, impact, principal=mapped.principal)
 
 
 def _names(template: str, names: Iterable[str]) -> list[str]:
-    """Return the names that a username or group can become."""
+    """Return the names in bindings that a username or group can become."""
     if "{{" not in template:
         return [template] if template in names else []
     # The comparison of prefixes avoids most of the slow ones, with thousands of names.
