@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from awsauth.aws.session import AwsSession
     from awsauth.cluster_context import ClusterContext
-    from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.diff import Diff
     from awsauth.core.findings import Finding
@@ -159,7 +158,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
         options = connection_options(how)
         connection = from_eks(name, options, region=region, profile=profile, session=session, role_arn=role_arn)
-        return cls._connected(connection, how, connection.facts)
+        return cls._connected(connection, how)
 
     @classmethod
     def from_file(
@@ -198,23 +197,17 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         return cls(MemoryStore(data), author=author, policy=policy)
 
     @classmethod
-    def _connected(cls, connection: Connection, how: ClusterOptions, eks: EksClusterInfo | None = None) -> Self:
+    def _connected(cls, connection: Connection, how: ClusterOptions) -> Self:
         from awsauth.cluster_context import ClusterContext
         from awsauth.stores.cluster import ClusterStore
 
-        tokens = connection.tokens
-        if tokens and eks is None:
-            from awsauth.connections.eks import cluster_info
-
-            # A kubeconfig that `aws eks update-kubeconfig` wrote names the cluster, and the identity to ask EKS with.
-            eks = cluster_info(connection)
         return cls(
             RetryingStore(ClusterStore(connection.transport)),
             author=how.get("author"),
             policy=how.get("policy"),
-            cluster_context=ClusterContext(connection.transport, eks),
+            cluster_context=ClusterContext(connection.transport, connection.eks),
             connection=connection,
-            session=tokens.session if tokens else None,
+            session=connection.tokens.session if connection.tokens else None,
         )
 
     def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:

@@ -59,8 +59,9 @@ class ClusterContext:
         The caller and the administrators in RBAC are read if the change takes access away. The nodes are read if a node
         mapping loses access. IAM is asked if no administrator is left but by access entries that stay.
         """
-        notes: list[Finding] = []
-        known = self._by_eks(known, notes)
+        state = self.entries_state()
+        notes = [*state.notes]
+        known = known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
@@ -157,7 +158,7 @@ class ClusterContext:
 
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
         """
-        from awsauth.core.cluster.findings import CLUSTER_ADMIN, absent, bound, nodes_here, owned_revisions
+        from awsauth.core.cluster import findings as cluster
         from awsauth.core.entries.findings import IamFacts, entry_findings
 
         notes: list[Finding] = []
@@ -165,25 +166,26 @@ class ClusterContext:
         mode = None
         entries: tuple[AccessEntry, ...] = ()
         if bindings := _or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
-            found += bound(document, bindings)
+            found += cluster.bound(document, bindings)
         nodes, evidence = self._nodes(notes)
         if nodes is not None:
             uses = evidence.of_document(document) if evidence else ()
-            found += nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
+            found += cluster.nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self.eks:
             state = self.entries_state()
             mode, entries = state.mode, state.entries or ()
             facts = _or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
-            from awsauth.core.cluster.findings import maps_sso_roles, replaced_sso_roles
-
-            if maps_sso_roles(document):
-                found += replaced_sso_roles(document, _or_note(self.eks.sso_roles, notes, "the SSO roles") or ())
-        found += owned_revisions(_or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {})
+            if cluster.maps_sso_roles(document):
+                found += cluster.replaced_sso_roles(
+                    document, _or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
+                )
+        owners = _or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
+        found += cluster.owned_revisions(owners)
         if not exists:
-            found += absent(mode)
-        has_admin = any(one.code == CLUSTER_ADMIN for one in found) or any(one.is_administrator for one in entries)
+            found += cluster.absent(mode)
+        has_admin = cluster.CLUSTER_ADMIN in {one.code for one in found} or any(one.is_administrator for one in entries)
         has_nodes = mode == "API" or any(one.lets_nodes_in for one in entries)
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
@@ -213,11 +215,6 @@ class ClusterContext:
         read = _or_note(self.eks.access_entries, notes, _ENTRIES)
         notes += [_not_looked_at(_ENTRIES, one, "") for one in (read.notes if read else ())]
         return EntriesState(mode, read.entries if read else None, tuple(notes))
-
-    def _by_eks(self, known: GuardContext, notes: list[Finding]) -> GuardContext:
-        state = self.entries_state()
-        notes += state.notes
-        return known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
 
     def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
         """Return the nodes, and on EKS the evidence about their roles."""

@@ -1,9 +1,10 @@
-"""Reads of files, and of standard input, with bounded memory."""
+"""Reads of files, and of standard input, with bounded memory; their text."""
 
 from __future__ import annotations
 
 import errno
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import IO, Final
 
@@ -33,3 +34,11 @@ def read_stream(stream: IO[bytes]) -> bytes:
     if len(raw) > LARGEST_FILE:
         raise OSError(errno.EFBIG, f"it is larger than {LARGEST_FILE // 2**20} MiB")
     return raw
+
+
+def decoded(raw: bytes) -> str:
+    """Return the text of a file; raise ValueError if it has another encoding."""
+    try:
+        return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8, or in UTF-16 with a byte order mark") from None

@@ -16,7 +16,7 @@ from awsauth.aws.iam import get_instance_profile
 from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, NotFoundError
-from awsauth.kube.fields import Fields
+from awsauth.kube.resources import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +37,7 @@ def node_evidence(
     cluster: EksCluster,
     *,
     nodes: Sequence[ClusterNode] | None,
-    get: Callable[[str], Any] | None,
+    get: Callable[[str], Any],
     entries: Iterable[AccessEntry] = (),
 ) -> NodeEvidence:
     """Return the uses of node roles, from every source that answers.
@@ -50,7 +50,7 @@ def node_evidence(
         cluster: The cluster.
         nodes: The registered nodes; None if they could not be listed.
         get: Returns the JSON at a path of the cluster's API server; raises NotFoundError for a 404, and other
-            AwsAuthErrors. None if the API server cannot be asked.
+            AwsAuthErrors.
         entries: The cluster's access entries.
     """
     sources: list[Callable[[], SourceReport]] = [
@@ -166,10 +166,8 @@ def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
     return SourceReport(tuple(RoleUser(role.arn, who) for role in roles))
 
 
-def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any] | None) -> SourceReport:
+def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any]) -> SourceReport:
     """Return the roles that Karpenter gives to nodes, even if it has no nodes."""
-    if not get:
-        return SourceReport(notes=(f"Karpenter's EC2NodeClasses in {quoted(cluster.name)} could not be listed.",))
     try:
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]

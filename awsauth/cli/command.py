@@ -12,7 +12,8 @@ import click
 from awsauth.cli import exit_codes, invocation as invocations
 from awsauth.cli.completion import complete_allow, complete_context
 from awsauth.cli.invocation import Invocation, OutputFormat
-from awsauth.cli.output import Output, OutputError, debug_messages_on
+from awsauth.cli.output import Output, OutputError
+from awsauth.debug_log import debug_messages_to
 
 _CHANGE: Final = "Change"
 _CONNECTION: Final = "Connection"
@@ -178,8 +179,8 @@ class AwsAuthCommand(_Sectioned):
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
         is_for_show = any(map(ctx.params.get, ("dry_run", "out", "check_only"))) or ctx.params.get("fix") is False
         ctx.obj.may_change = self.writes and not is_for_show
-        if ctx.obj.screen.verbosity:
-            ctx.with_resource(debug_messages_on(ctx.obj.screen))
+        if verbosity := ctx.obj.screen.verbosity:
+            ctx.with_resource(debug_messages_to(ctx.obj.screen.tell, is_detailed=verbosity > 1))
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError, OutputError):

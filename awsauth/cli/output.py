@@ -258,27 +258,3 @@ def _count(message: str, over: threading.Event) -> None:
         click.echo(f"{_CLEAR}Waiting for {message} ({seconds} s) ...", nl=False, err=True)
     if seconds:
         click.echo(_CLEAR, nl=False, err=True)
-
-
-@contextmanager
-def debug_messages_on(screen: Output) -> Iterator[None]:
-    """Show the library's log on standard error; with ``-vv`` also details and times."""
-    import logging
-
-    from awsauth.debug_log import DETAIL, LOGGER_NAME
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            screen.tell(self.format(record))
-
-    logger, handler = logging.getLogger(LOGGER_NAME), Handler()
-    before = logger.level
-    is_detailed = screen.verbosity > 1
-    handler.setFormatter(logging.Formatter("debug: %(asctime)s %(message)s" if is_detailed else "debug: %(message)s"))
-    logger.setLevel(DETAIL if is_detailed else logging.DEBUG)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
-from awsauth.aws.eks import EksCluster, describe_cluster, is_cluster_name
+from awsauth.aws.eks import EksCluster, describe_cluster
 from awsauth.aws.errors import CHECK_WAY
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
@@ -47,12 +47,12 @@ class EksConnection(Connection):
     Attributes:
         cluster: The description of the cluster.
         tokens: The source of the tokens.
-        facts: Answers of EKS about the cluster.
+        eks: Answers of EKS about the cluster.
     """
 
     cluster: EksCluster
     tokens: TokenSource
-    facts: EksClusterInfo = field(repr=False)
+    eks: EksClusterInfo = field(repr=False)
 
 
 class _Cached(Generic[_T]):
@@ -189,19 +189,6 @@ class EksClusterInfo:
         return found
 
 
-def cluster_info(connection: Connection) -> EksClusterInfo | None:
-    """Return EKS's answers about the cluster of a connection.
-
-    Returns None if the connection does not name a cluster of EKS.
-    """
-    if isinstance(connection, EksConnection):
-        return connection.facts
-    tokens = connection.tokens
-    if not tokens or not is_cluster_name(tokens.cluster_id):
-        return None
-    return EksClusterInfo(tokens.session, tokens.cluster_id, connection.transport)
-
-
 def from_eks(
     cluster: str,
     options: ConnectionOptions = DEFAULT,
@@ -254,5 +241,5 @@ def from_eks(
         visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
         cluster=found,
         tokens=tokens,
-        facts=EksClusterInfo(aws, found, transport),
+        eks=EksClusterInfo(aws, found, transport),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +14,7 @@ from awsauth.debug_log import log_debug
 from awsauth.errors import UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
-from awsauth.kube.credentials import BearerTokens, ServerEndpoint, TokenFile
-from awsauth.kube.server import KubeServer, can_serve_kubeconfig
+from awsauth.kube.server import BearerTokens, KubeServer, TokenFile, can_serve_kubeconfig
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout
 
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from awsauth.aws.token import TokenSource
+    from awsauth.connections.eks import EksClusterInfo
     from awsauth.kube.kubeconfig import ResolvedContext
+    from awsauth.kube.transport import ServerEndpoint
 
 
 DEFAULT: Final = ConnectionOptions()
@@ -44,12 +45,14 @@ class Connection:
         description: The cluster, for people: ``context kind-dev at https://127.0.0.1:6443``.
         is_own: Whether it was made here, and so is closed here.
         tokens: The source of the tokens, if they are signed here with AWS credentials.
+        eks: Answers of EKS about the cluster, if its name in EKS is known.
     """
 
     transport: Transport
     description: str
     is_own: bool = True
     tokens: TokenSource | None = None
+    eks: EksClusterInfo | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -178,7 +181,18 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
     transport = Transport(_server(destination, _without_exec(user, tokens), tokens), options)
     description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
-    return Connection(transport, description, tokens=signed)
+    return Connection(transport, description, tokens=signed, eks=_asked_here(signed, transport) if signed else None)
+
+
+def _asked_here(tokens: TokenSource, transport: Transport) -> EksClusterInfo | None:
+    """Return EKS's answers about the cluster that tokens name.
+
+    A kubeconfig that `aws eks update-kubeconfig` wrote names the cluster, and the identity to ask EKS with.
+    """
+    from awsauth.aws.eks import is_cluster_name
+    from awsauth.connections.eks import EksClusterInfo
+
+    return EksClusterInfo(tokens.session, tokens.cluster_id, transport) if is_cluster_name(tokens.cluster_id) else None
 
 
 def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:

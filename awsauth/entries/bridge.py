@@ -13,7 +13,7 @@ from awsauth.backoff import retry_unavailable
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.text.display import command_line
 from awsauth.errors import ApiError, AwsAuthError, ConflictError, ForbiddenError, NotFoundError
-from awsauth.kube.fields import fields_of
+from awsauth.kube.resources import fields_of
 from awsauth.kube.transport import Transport
 
 _KIND: Final = "ClusterRoleBinding"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from awsauth.aws.token import TokenSource
-    from awsauth.connections.eks import EksClusterInfo
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
@@ -286,15 +285,8 @@ class _HealthCheck:
     def _mode(self) -> AuthenticationMode | None:
         """Return the authentication mode; None if it is not known."""
         with suppress(AwsAuthError):
-            return facts.authentication_mode() if (facts := self._facts()) else None
+            return eks.authentication_mode() if (eks := self.connection.eks) else None
         return None
-
-    def _facts(self) -> EksClusterInfo | None:
-        if not self.connection.tokens:
-            return None
-        from awsauth.connections.eks import cluster_info
-
-        return cluster_info(self.connection)
 
     def _entry(self, found: SelfReview) -> str:
         """Return the caller's entry in ``aws-auth``, as the rest of a sentence."""
@@ -315,9 +307,9 @@ class _HealthCheck:
         except AwsAuthError:
             return None  # The caller may be mapped and still not be allowed to read it.
         with suppress(AwsAuthError):
-            if facts := self._facts():
-                entry = facts.entry_of(arn)
-                return add_entries(found, EntriesState(facts.authentication_mode(), (entry,) if entry else ()))
+            if eks := self.connection.eks:
+                entry = eks.entry_of(arn)
+                return add_entries(found, EntriesState(eks.authentication_mode(), (entry,) if entry else ()))
         return found
 
     def _authorized(self) -> str:
@@ -348,8 +340,8 @@ class _HealthCheck:
         if roles or mode == "API":
             return f"aws-auth maps {', '.join(map(quoted, roles))}" if roles else "the cluster ignores aws-auth"
         with suppress(AwsAuthError):
-            facts = self._facts() if mode != "CONFIG_MAP" else None
-            if facts and any(entry.lets_nodes_in for entry in facts.access_entries().entries):
+            eks = self.connection.eks if mode != "CONFIG_MAP" else None
+            if eks and any(entry.lets_nodes_in for entry in eks.access_entries().entries):
                 return "they join by access entries"
         return no_nodes("Nodes" if mode == "CONFIG_MAP" else "Nodes without an access entry")
 

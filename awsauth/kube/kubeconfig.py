@@ -7,7 +7,6 @@ counts, also for ``current-context``. Relative paths are relative to the file th
 from __future__ import annotations
 
 import os
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.address import address_problem
-from awsauth.read_limits import read_file
+from awsauth.read_limits import decoded, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 _DEEPEST: Final = 100
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _TEXT: Final = "tag:yaml.org,2002:str"
-
-
-def decoded(raw: bytes) -> str:
-    """Return the text of a file; raise ValueError if it has another encoding."""
-    try:
-        return raw.decode("utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError("it is not text in UTF-8, or in UTF-16 with a byte order mark") from None
 
 
 def parsed(text: str) -> Any:
@@ -128,28 +119,19 @@ class Kubeconfig:
         """
         name = context if context is not None else self.current
         if not name or name not in self.contexts:
-            problem = f"There is no context {quoted(name)}" if name else "No context is current, and none was named"
-            raise self._error(problem, self._known_contexts())
+            problem = f"There is no context {quoted(name)}." if name else "No context is current, and none was named."
+            known = listed([quoted(one) for one in sorted(self.contexts)], _MOST_SHOWN)
+            hint = f"Name one of these contexts: {known}." if known else "Add a context; the kubeconfig has none."
+            raise error_in(self.files, problem, hint)
         chosen, _ = self.contexts[name]
         cluster_name, user_name = str(chosen.get("cluster") or ""), str(chosen.get("user") or "")
         (cluster, _), (user, folder) = self.clusters.get(cluster_name, ({}, "")), self.users.get(user_name, ({}, ""))
         if user_name and user_name not in self.users:
-            problem = f"The context {quoted(name)} names the user {quoted(user_name)}, which does not exist"
-            raise self._error(problem, "Correct the context, or add the user.")
+            problem = f"The context {quoted(name)} names the user {quoted(user_name)}, which does not exist."
+            raise error_in(self.files, problem, "Correct the context, or add the user.")
         if refused := problem_of(cluster, user):
-            raise self._error(f"The context {quoted(name)} leads to {refused[0]}", refused[1])
+            raise error_in(self.files, f"The context {quoted(name)} leads to {refused[0]}.", refused[1])
         return ResolvedContext(name, cluster, user, folder, self.files)
-
-    def _known_contexts(self) -> str:
-        names = [quoted(name) for name in sorted(self.contexts)]
-        return (
-            f"Name one of these contexts: {listed(names, _MOST_SHOWN)}."
-            if names
-            else "Add a context; the kubeconfig has none."
-        )
-
-    def _error(self, problem: str, hint: str) -> KubeconfigError:
-        return error_in(self.files, f"{problem}.", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +283,8 @@ def _resolved(one: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
 
     Fields that are null or an empty text are not set.
     """
-    is_path = {name for name in _PATHS if isinstance(one.get(name), str)}
     return {
-        name: os.path.join(folder, value) if name in is_path else value  # noqa: PTH118
+        name: os.path.join(folder, value) if name in _PATHS and isinstance(value, str) else value  # noqa: PTH118
         for name, value in one.items()
         if value is not None and value != ""
     }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
 from awsauth.kube.address import proxy_for
-from awsauth.kube.credentials import BearerTokens, authorization
+from awsauth.kube.server import BearerTokens, authorization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ _FOR_SOCKS: Final = "For a SOCKS proxy, run: pip install 'urllib3[socks]'."
 
 
 class OfficialClientServer:
-    """A `ServerEndpoint` behind the kubernetes client.
+    """An API server behind the kubernetes client, with the members of `awsauth.kube.server.KubeServer`.
 
     Args:
         api: The client.
@@ -54,7 +54,7 @@ class OfficialClientServer:
         self._tokens = tokens
 
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
-        """Return the headers with the credentials (see `ServerEndpoint.credentials`)."""
+        """Return the headers with the credentials (see `KubeServer.credentials`)."""
         if self._tokens:
             return authorization(self._tokens, renew=renew)
         # Renewal may run code of the caller, or of an auth-provider in the kubeconfig.

@@ -14,7 +14,7 @@ from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import NAMESPACE
 from awsauth.core.text.display import double_quoted, quoted
 from awsauth.errors import NotFoundError, UsageError
-from awsauth.kube.fields import fields_of
+from awsauth.kube.resources import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

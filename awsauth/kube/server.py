@@ -1,14 +1,16 @@
-"""An API server as almost all kubeconfigs describe it, over urllib3 alone."""
+"""An API server as almost all kubeconfigs describe it, over urllib3 alone; its tokens."""
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from awsauth.core.text.display import visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube import tls
-from awsauth.kube.credentials import BearerTokens, authorization
+from awsauth.read_limits import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +28,71 @@ _FOR_THE_CLIENT: Final = ("username", "password", "auth-provider")
 _CONNECTIONS: Final = 8
 
 
-class KubeServer:
-    """A `ServerEndpoint` as a kubeconfig describes it.
+class BearerToken(Protocol):
+    """A token."""
 
-    Certificate files are read again when they have changed. A forked child process has connections of its own.
+    @property
+    def value(self) -> str:
+        """The token itself."""
+
+
+class BearerTokens(Protocol):
+    """A source of tokens. Safe to use from several threads."""
+
+    def token(self) -> BearerToken:
+        """Return a token that is valid for a while: a cached one or a new one."""
+
+    def new_token(self) -> BearerToken:
+        """Return a new token."""
+
+
+def authorization(tokens: BearerTokens, *, renew: bool) -> Mapping[str, str]:
+    """Return the header with a token, or with a new one."""
+    token = tokens.new_token() if renew else tokens.token()
+    return {"authorization": f"Bearer {token.value}"}
+
+
+class TokenFile:
+    """The token in a file that another program renews (``tokenFile`` in a kubeconfig).
+
+    Args:
+        path: The file.
+        otherwise: The token to use while the file has none; empty to raise an error then.
+    """
+
+    def __init__(self, path: str, otherwise: str = "") -> None:
+        self._path = Path(path)
+        self._otherwise = otherwise
+
+    @property
+    def value(self) -> str:
+        """The token that is in the file now.
+
+        Raises:
+            KubeconfigError: the file has no token.
+        """
+        cause: Exception | None = None
+        try:
+            text = read_file(self._path).decode().strip() or self._otherwise
+        except (OSError, ValueError) as error:
+            text, cause = self._otherwise, error
+        if text:
+            return text
+        message = f"The token file of the kubeconfig {'cannot be read' if cause else 'is empty'}."
+        hint = "Check that the file exists, and that the program that renews it is running."
+        raise KubeconfigError(message, location=visible(str(self._path)), hint=hint) from cause
+
+    def token(self) -> TokenFile:
+        """Return the token that is in the file."""
+        return self
+
+    new_token = token
+
+
+class KubeServer:
+    """An API server and the caller's credentials, as a kubeconfig describes them.
+
+    Safe to use from several threads. Certificate files are read again when they have changed. A forked child process has connections of its own.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
@@ -73,7 +136,14 @@ class KubeServer:
             return self._pool
 
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
-        """Return the header with a token, if any (see `ServerEndpoint.credentials`)."""
+        """Return the header with a token, if any.
+
+        Args:
+            renew: Whether the server has refused the previous token, so that a new one is needed.
+
+        Raises:
+            AwsAuthError: the token cannot be obtained.
+        """
         if self._tokens:
             return authorization(self._tokens, renew=renew)
         token = self._user.get("token")

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
     import urllib3
 
-    from awsauth.kube.credentials import ServerEndpoint
+    from awsauth.kube.official_client import OfficialClientServer
+    from awsauth.kube.server import KubeServer
+
+    # An API server and the caller's credentials. `KubeServer` serves the common kubeconfigs, the other one the rest.
+    ServerEndpoint = KubeServer | OfficialClientServer
 
 CONNECT_TIMEOUT: Final = 10.0  # the longest time for establishing a connection, in seconds
 

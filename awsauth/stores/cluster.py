@@ -13,8 +13,7 @@ from awsauth.core.revisions.info import CONFIG_MAP_NAME, FieldManager, Head, Rev
 from awsauth.core.revisions.revision import LABEL, NAMESPACE, Revision, head_replaced, info_from_object, number_of_name
 from awsauth.core.text.display import quoted
 from awsauth.errors import AdmissionError, ApiError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
-from awsauth.kube.fields import fields_of
-from awsauth.kube.resources import METADATA, REVISIONS_PATH, SELECTOR, list_objects, owner_references, pages
+from awsauth.kube.resources import METADATA, REVISIONS_PATH, SELECTOR, fields_of, list_objects, owner_references, pages
 from awsauth.kube.transport import Transport
 from awsauth.stores import store
 

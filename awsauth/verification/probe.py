@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from awsauth.kube.transport import Transport
 
-# Seconds within which a token differs from the last one. It contains the second in which it was made.
-_NEW_TOKEN: Final = 5.0
-
 
 class ProbeResult(NamedTuple):
     """The answer of the API server to a new token.
@@ -80,26 +77,15 @@ class TokenProbe:
         self.tokens: Final = tokens
         self.transport: Final = transport
         self._rules = rules
-        self._used: set[str] = set()
-
-    def avoid(self, token: str) -> None:
-        """Never probe with this token, because the API server may have cached its user."""
-        self._used.add(token)
 
     def look(self) -> ProbeResult:
         """Return the result for a new token.
-
-        It takes up to a second, as two tokens of one second may be equal.
 
         Raises:
             UnreachableError: the API server cannot be reached.
             AwsAuthError: it does not answer otherwise, or no token can be made.
         """
-        token, backoff = self.tokens.new_token().value, Backoff(_NEW_TOKEN, longest=0.1)
-        while token in self._used and backoff.wait():
-            token = self.tokens.new_token().value
-        self._used.add(token)
-        transport = self.transport.with_token(token)
+        transport = self.transport.with_token(self.tokens.new_token().value)
         try:
             found = self_review(transport)
         except AuthenticationError:

@@ -105,7 +105,6 @@ def _witnesses(connection: Connection | None, options: Options) -> tuple[Transpo
     transport, tokens = connection.transport, connection.tokens
     if tokens:
         caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
-        caller.probe.avoid(tokens.token().value)
         roles = dict.fromkeys(role for role in verify if role != CALLER)
         return transport, [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
     if verify or options.get("revert_after"):
@@ -224,7 +223,6 @@ class _Reverter:
 
     def __init__(self, transport: Transport, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
         token = caller.tokens.new_token().value
-        caller.avoid(token)
         transport = transport.with_token(token, acts=True)
         self._store = RetryingStore(ClusterStore(transport))
         self._writer = writer

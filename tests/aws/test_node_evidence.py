@@ -66,7 +66,7 @@ def evidence(
     account: AwsAccount,
     *,
     nodes: list[ClusterNode] | None,
-    get: Callable[[str], Any] | None = NO_KARPENTER,
+    get: Callable[[str], Any] = NO_KARPENTER,
     entries: tuple[AccessEntry, ...] = (),
 ) -> NodeEvidence:
     session = account.asking
@@ -224,14 +224,13 @@ def test_nodes_of_auto_mode_need_no_mapping(account: AwsAccount) -> None:
 @pytest.mark.parametrize(
     "get",
     [
-        None,
         serving({KARPENTER: ForbiddenError("You may not list ec2nodeclasses.")}),
         serving({KARPENTER: V1, f"{KARPENTER}/v1/ec2nodeclasses": ForbiddenError("You may not list ec2nodeclasses.")}),
         serving({KARPENTER: {"versions": [{"version": "v9"}]}}),
         serving({KARPENTER: V1, f"{KARPENTER}/v1/ec2nodeclasses": {"items": [{"metadata": {"name": "ec2nodeclass"}}]}}),
     ],
 )
-def test_where_karpenter_cannot_be_asked_all_is_unknown(account: AwsAccount, get: Callable[[str], Any] | None) -> None:
+def test_where_karpenter_cannot_be_asked_all_is_unknown(account: AwsAccount, get: Callable[[str], Any]) -> None:
     found = evidence(account, nodes=[], get=get).use_of(NODE)
     assert found.use == "unknown"
     assert "ec2nodeclass" in found.why.lower() or "v9" in found.why

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from awsauth.kube.credentials import BearerTokens
+    from awsauth.kube.server import BearerTokens
     from tests.support.controlplane.cluster import Cluster
 
 way = "urllib3"

@@ -118,17 +118,17 @@ def self_signed(folder: Path) -> str:
 
 def test_the_facts_of_a_cluster_are_those_of_eks(named: Cluster, eks: EksFake, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(from_eks(named.name)) as connection:
-        assert connection.facts.authentication_mode() == "CONFIG_MAP"
-        assert connection.facts.access_entries().entries == ()
+        assert connection.eks.authentication_mode() == "CONFIG_MAP"
+        assert connection.eks.access_entries().entries == ()
         eks.clusters[named.name].authentication_mode = "API_AND_CONFIG_MAP"
         eks.clusters[named.name].entries.made_by_eks(f"arn:aws:iam::{named.aws.account}:role/creator", "STANDARD")
-        assert connection.facts.authentication_mode() == "CONFIG_MAP"
+        assert connection.eks.authentication_mode() == "CONFIG_MAP"
         monkeypatch.setattr("awsauth.connections.eks._LASTS", 0.0)
-        assert connection.facts.authentication_mode() == "API_AND_CONFIG_MAP"
-        found = connection.facts.access_entries()
+        assert connection.eks.authentication_mode() == "API_AND_CONFIG_MAP"
+        found = connection.eks.access_entries()
         assert ([entry.is_administrator for entry in found.entries], found.notes) == ([True], ())
         eks.deny("DescribeAccessEntry")
-        assert "DescribeAccessEntry" in connection.facts.access_entries().notes[0]
+        assert "DescribeAccessEntry" in connection.eks.access_entries().notes[0]
         eks.deny("ListAccessEntries")
         with pytest.raises(AwsServiceError, match="ListAccessEntries"):
-            connection.facts.access_entries()
+            connection.eks.access_entries()
