@@ -65,7 +65,8 @@ class ClusterContext:
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
-            known = asking.add_to(known)
+            # Without an ARN the caller's mapping cannot be found, and the guard of own access reports that.
+            known = known._replace(caller_arn=asking.arn or None, caller_username=asking.username)
         if bindings := _or_note(
             lambda: read_bindings(self.transport), notes, "the users and groups that RBAC binds to cluster-admin"
         ):

@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import CHECK_WAY, INVALID, MISSING, TAKEN, pages_of
 from awsauth.backoff import Backoff
@@ -21,8 +21,6 @@ from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from mypy_boto3_eks import EKSClient
 
     from awsauth.aws.session import AwsSession
     from awsauth.core.entries.model import AuthenticationMode
@@ -106,7 +104,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"
     with session.calling("eks", doing, region=region, unless=MISSING) as eks:
-        found = _read(cast("Mapping[str, Any]", eks.describe_cluster(name=name)["cluster"]))
+        found = _read(eks.describe_cluster(name=name)["cluster"])
         if arn and arn["account"] != found.account:
             raise ClusterNotFoundError(
                 f"The ARN names the account {arn['account']}. The credentials belong to {found.account}, where there is "
@@ -227,10 +225,10 @@ def _begun(session: AwsSession, cluster: EksCluster, doing: str, look: str) -> l
     return []
 
 
-def _await(eks: EKSClient, name: str, update_id: str, waiting: Backoff, *, is_own: bool) -> None:
+def _await(eks: Any, name: str, update_id: str, waiting: Backoff, *, is_own: bool) -> None:
     """Wait until an update is done; raise if it is our own and failed."""
     for _ in waiting:
-        update: Any = eks.describe_update(name=name, updateId=update_id)["update"]
+        update = eks.describe_update(name=name, updateId=update_id)["update"]
         if update["status"] == "InProgress":
             continue
         if is_own and update["status"] != "Successful":

@@ -114,7 +114,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
             # The same words for all, so that a missing permission is one note.
             with session.calling("iam", f"{kind}s cannot be looked up", unless=MISSING) as iam:
                 name = {f"{kind}Name": arn.rpartition("/")[2]}
-                found: Any = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
+                found = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
                 known = found[kind]
                 return (known["CreateDate"].astimezone(timezone.utc) if known["Arn"] == arn else None), ""
         except AwsServiceError as error:

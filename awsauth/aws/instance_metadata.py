@@ -23,14 +23,16 @@ class InstanceMetadata:
 
     Args:
         endpoint: Its address.
-        disabled: Whether the environment forbids to contact it.
         seconds: The limit for a whole answer. The service is one hop away.
+
+    Attributes:
+        problem: Why it could not be read, to end a sentence that starts with instance metadata; empty while it answers.
     """
 
-    def __init__(self, endpoint: str, *, disabled: bool = False, seconds: float = _SECONDS) -> None:
+    def __init__(self, endpoint: str, *, seconds: float = _SECONDS) -> None:
         self.endpoint: Final = endpoint
+        self.problem = ""
         self._seconds = seconds
-        self._problem = "is switched off by AWS_EC2_METADATA_DISABLED" if disabled else ""
         self._token = ""
         self._lock = threading.Lock()
 
@@ -41,17 +43,10 @@ class InstanceMetadata:
 
         own = session.get_config_variable("ec2_metadata_service_endpoint")
         endpoint = str(own or _ADDRESSES[resolve_imds_endpoint_mode(session)])
-        disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
-        seconds = float(session.get_config_variable("metadata_service_timeout"))
-        return cls(endpoint.rstrip("/"), disabled=disabled, seconds=seconds)
-
-    @property
-    def problem(self) -> str:
-        """Why it could not be read; empty while it answers.
-
-        The text is the end of a sentence that starts with instance metadata.
-        """
-        return self._problem
+        made = cls(endpoint.rstrip("/"), seconds=float(session.get_config_variable("metadata_service_timeout")))
+        if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+            made.problem = "is switched off by AWS_EC2_METADATA_DISABLED"
+        return made
 
     def role_name(self) -> str:
         """Return the name of the instance's role; empty if it has none or it is not known."""
@@ -81,9 +76,9 @@ class InstanceMetadata:
         if not self._token:
             status, token = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "300"})
             if status == 403:
-                self._problem = f"is switched off for this instance ({self.endpoint} answers 403)"
-            elif status != 200 and not self._problem:
-                self._problem = f"gives no token of version 2 ({self.endpoint} answers {status})"
+                self.problem = f"is switched off for this instance ({self.endpoint} answers 403)"
+            elif status != 200 and not self.problem:
+                self.problem = f"gives no token of version 2 ({self.endpoint} answers {status})"
             self._token = token
         return self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
 
@@ -93,7 +88,7 @@ class InstanceMetadata:
 
         from awsauth.kube.request_limits import Deadline
 
-        if self._problem:
+        if self.problem:
             return 0, ""
         deadline, status, text = Deadline(self._seconds), 0, ""
         try:
@@ -109,7 +104,7 @@ class InstanceMetadata:
             pass
         if status and not deadline.is_over:
             return status, text
-        self._problem = (
+        self.problem = (
             f"does not answer at {self.endpoint} (this is not an EC2 instance, or a container with a hop limit of 1)"
         )
         return 0, ""

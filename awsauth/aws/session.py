@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast, overload
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
 from awsauth.aws.instance_metadata import InstanceMetadata
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     import boto3
     import botocore.session
     from botocore.credentials import Credentials
-    from mypy_boto3_eks import EKSClient
-    from mypy_boto3_iam import IAMClient
-    from mypy_boto3_sts import STSClient
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Self
 
 _FILES: Final = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -50,12 +47,6 @@ class EnvironmentKeys:
     def get_frozen_credentials(self) -> Self:
         """Return the keys, which nothing renews."""
         return self
-
-
-class _Options(TypedDict, total=False):
-    region: str
-    look: str
-    unless: Collection[str]
 
 
 class AwsSession:
@@ -192,20 +183,6 @@ class AwsSession:
         message = f"There are no AWS credentials. Tried, in this order:{tried}\nInstance metadata {metadata}."
         return CredentialsError(message, hint=f"Sign in ({logins}), set AWS_PROFILE, or give the machine a role.")
 
-    @overload
-    def calling(
-        self, service: Literal["eks"], doing: str, **options: Unpack[_Options]
-    ) -> AbstractContextManager[EKSClient]: ...
-    @overload
-    def calling(
-        self, service: Literal["iam"], doing: str, **options: Unpack[_Options]
-    ) -> AbstractContextManager[IAMClient]: ...
-    @overload
-    def calling(
-        self, service: Literal["sts"], doing: str, **options: Unpack[_Options]
-    ) -> AbstractContextManager[STSClient]: ...
-    @overload
-    def calling(self, service: str, doing: str, **options: Unpack[_Options]) -> AbstractContextManager[Any]: ...
     @contextmanager
     def calling(
         self, service: str, doing: str, *, region: str | None = None, look: str = "", unless: Collection[str] = ()

@@ -145,7 +145,7 @@ def program() -> None:
 
 @awsauth_command("completion", "(only on the command line)", connection=())
 @click.argument("shell", type=click.Choice(list(SHELLS)))
-def completion_command(invocation: Invocation, /, *, shell: str) -> int:
+def completion_command(invocation: Invocation, /, *, shell: str) -> None:
     """Print the completion script of a shell. Save it where the shell looks for it.
 
     \b
@@ -158,7 +158,6 @@ def completion_command(invocation: Invocation, /, *, shell: str) -> int:
     """  # noqa: D301 - click's mark for lines that are not wrapped
     root = click.get_current_context().find_root().command
     invocation.screen.print(SHELLS[shell](root, {}, "awsauth", COMPLETION).source().rstrip("\n"))
-    return DONE
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @awsauth_command("whoami", "awsauth.whoami(profile=…, region=…, cluster=…)")
-def whoami_command(invocation: Invocation) -> int:
+def whoami_command(invocation: Invocation) -> None:
     """Show your AWS identity, the source of its credentials, and how aws-auth maps it.
 
     With --cluster or --context, also show your username and groups in the cluster.
@@ -31,7 +31,6 @@ def whoami_command(invocation: Invocation) -> int:
     with invocation.waiting():
         identity = awsauth.whoami(**target)
     invocation.report({"identity": identity}, str(identity))
-    return DONE
 
 
 @awsauth_command("health", "awsauth.health_check(cluster=…, may=[…])")

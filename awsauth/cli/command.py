@@ -201,8 +201,13 @@ class AwsAuthCommand(_Sectioned):
             formatter.write(f"{'':{formatter.current_indent}}{self.library}\n")
 
 
-def awsauth_command(name: str, library: str, **attributes: Any) -> Callable[[Callable[..., int]], AwsAuthCommand]:
-    """Return a decorator for a function that takes the `Invocation` first."""
+def awsauth_command(
+    name: str, library: str, **attributes: Any
+) -> Callable[[Callable[..., int | None]], AwsAuthCommand]:
+    """Return a decorator for a function that takes the `Invocation` first.
+
+    The function returns the exit code; None stands for 0.
+    """
     make = click.command(name, cls=AwsAuthCommand, library=library, **attributes)
     return lambda function: make(click.make_pass_decorator(Invocation)(function))
 

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 @awsauth_command("history", "client.history(limit=…)")
 @click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="Show only this many revisions.")
-def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
+def history_command(invocation: Invocation, /, *, limit: int | None) -> None:
     """Show the revisions, newest first: who changed what, when and why."""
     with invocation.client() as client, invocation.waiting():
         log = client.history(limit=limit)
     remember(invocation.target, revisions=(entry.info.number for entry in log.entries if entry.info.number))
     if invocation.output != "text":
         invocation.report(log.to_json(), fenced(str(log), "text"))
-        return DONE
+        return
     screen = invocation.screen
     if log.entries:
         header = tuple(map(str.upper, log.entries[0].cells))
@@ -51,12 +51,11 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> int:
         screen.tell("There is no history yet. The first change begins it.")
     elif not log.is_recorded and log.entries[0].info.kind != "deleted":
         screen.tell("Another writer made the live state. The next change records it first. You need to do nothing.")
-    return DONE
 
 
 @awsauth_command("show", "client.show(revision)", outputs=("text", "json"))
 @click.argument("revision", type=int, shell_complete=REVISIONS)
-def show_command(invocation: Invocation, /, *, revision: int) -> int:
+def show_command(invocation: Invocation, /, *, revision: int) -> None:
     """Show a revision with its data; with -o json the object that stores it."""
     with invocation.client() as client, invocation.waiting():
         found = client.show(revision)
@@ -67,11 +66,10 @@ def show_command(invocation: Invocation, /, *, revision: int) -> int:
     invocation.report({"is_intact": found.is_intact, "revision": found.to_object()}, text)
     if not found.is_intact:
         invocation.screen.tell("The revision was altered after it was recorded: its data does not match its digest.")
-    return DONE
 
 
 @awsauth_command("history", "client.entry_history()", outputs=("text", "json"))
-def entry_history_command(invocation: Invocation, /) -> int:
+def entry_history_command(invocation: Invocation, /) -> None:
     """Show who changed which access entries, when and why."""
     with invocation.client() as client, invocation.waiting():
         found = client.entry_history()
@@ -82,7 +80,6 @@ def entry_history_command(invocation: Invocation, /) -> int:
         lines += [f"Revision {one.number} cannot be used: {one.problem}." if one.problem else title]
         lines += [f"    {line}" for line in str(Diff((), {}, entries=one.diff)).splitlines()]
     invocation.report({"revisions": found}, "\n".join(lines) or "There is no history of access entries yet.")
-    return DONE
 
 
 def _title(kind: str, info: RevisionInfo | EntryRevision, by: str) -> str:
@@ -150,7 +147,7 @@ def _previewed(
 
 @awsauth_command("snapshot", "client.snapshot(reason=…)", writes=True)
 @click.option("--reason", metavar="TEXT", default="", help="Why; stored with the revision.")
-def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
+def snapshot_command(invocation: Invocation, /, *, reason: str) -> None:
     """Record the live state as a revision, so that a rollback can restore it.
 
     The data does not change.
@@ -161,7 +158,6 @@ def snapshot_command(invocation: Invocation, /, *, reason: str) -> int:
     if result.changed:
         text = f"Recorded as revision {result.revision}."
     invocation.report({"recorded": result.changed, "revision": result.revision}, text)
-    return DONE
 
 
 @awsauth_command("prune", "client.prune()", writes=True)

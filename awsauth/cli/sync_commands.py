@@ -189,7 +189,7 @@ _OWNER: Final = click.option("--owner", metavar="NAME", required=True, help="The
 @awsauth_command("import", "awsauth.Fragment(owner=…, roles=[…])", connection=(), outputs=("text",))
 @click.argument("source", metavar="FILE", type=click.File("rb"))
 @_OWNER
-def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) -> int:
+def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) -> None:
     """Print the principals in another tool's file as a fragment for `awsauth sync`.
 
     It reads YAML and JSON: eksctl's iamIdentityMappings and accessEntries; variables of terraform-aws-eks
@@ -201,12 +201,11 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
     with naming(source):
         text = decode_text(read_input(source))
         invocation.screen.print(fragment_text(import_fragment(text, "", owner)).rstrip("\n"))
-    return DONE
 
 
 @awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))
 @_OWNER
-def init_command(invocation: Invocation, /, *, owner: str) -> int:
+def init_command(invocation: Invocation, /, *, owner: str) -> None:
     """Print the present mappings as a fragment, for `awsauth sync --adopt`.
 
     It leaves out node mappings, and entries that another owner applied.
@@ -218,4 +217,3 @@ def init_command(invocation: Invocation, /, *, owner: str) -> int:
     for line in left_out:
         invocation.screen.tell(f"Left out: {visible(line)}.")
     invocation.screen.print(fragment_text(fragment).rstrip("\n"))
-    return DONE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from awsauth.core.access.caller import Caller
@@ -95,26 +95,15 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
     cluster = f"cluster={double_quoted(target.cluster)}, region={double_quoted(target.region)}"
     call = f"awsauth.add_{kind}_mapping({double_quoted(caller.canonical_arn)}, {mapping}, {cluster})"
     command = ["awsauth", "add", kind, caller.canonical_arn, "--username", caller.name, "--group", GROUP]
-    command += ["--cluster", target.cluster, "--region", target.region]
+    location = ["--cluster", target.cluster, "--region", target.region]
+    recover = ["awsauth", "recover", *location, *(["--profile", target.profile] if target.profile else [])]
     return [
         f"Ask an administrator of the cluster to map it, under any username, and with a group for {GROUP}:",
         f"  {call}",
-        f"  {command_line(*command)}",
+        f"  {command_line(*command, *location)}",
         "If you are locked out and may call the EKS API, restore your access yourself:",
-        f"  {command_line(*_recovery(target))}",
+        f"  {command_line(*recover)}",
     ]
-
-
-def _recovery(target: EksTarget) -> list[str]:
-    profile = ["--profile", target.profile] if target.profile else []
-    return ["awsauth", "recover", "--cluster", target.cluster, "--region", target.region, *profile]
-
-
-def no_nodes(who: str) -> HealthStep:
-    """Return the warning that no mapping admits nodes, and how to restore one."""
-    rollback = "`awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes"
-    hint = f"Run {rollback}, or `awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
-    return HealthStep("nodes", "warning", cause=f"aws-auth has no node mapping. {who} cannot join.", hint=hint)
 
 
 def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of: Iterable[str]) -> AwsAuthError:
@@ -173,7 +162,8 @@ def health_report(
     """
     if not connection:
         raise UsageError("This client has no cluster to check.", hint="Connect to a cluster: cluster=, or context=.")
-    return _HealthCheck(connection, store, _tokens(connection, role_arn), role_arn, _rules(may)).report()
+    tokens, rules = _tokens(connection, role_arn), _rules(may)
+    return _HealthCheck(connection, store, tokens, role_arn, rules, connection.transport).report()
 
 
 def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
@@ -204,12 +194,9 @@ class _HealthCheck:
     tokens: TokenSource | None
     role_arn: str | None
     rules: tuple[RbacRule, ...]
-    transport: Transport = field(init=False)
+    transport: Transport
     arn: str = ""
     review: SelfReview | None = None
-
-    def __post_init__(self) -> None:
-        self.transport = self.connection.transport
 
     def report(self) -> HealthReport:
         steps: list[HealthStep] = []
@@ -343,7 +330,10 @@ class _HealthCheck:
             eks = self.connection.eks if mode != "CONFIG_MAP" else None
             if eks and any(entry.lets_nodes_in for entry in eks.access_entries().entries):
                 return "they join by access entries"
-        return no_nodes("Nodes" if mode == "CONFIG_MAP" else "Nodes without an access entry")
+        who = "Nodes" if mode == "CONFIG_MAP" else "Nodes without an access entry"
+        rollback = "`awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes"
+        hint = f"Run {rollback}, or `awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
+        return HealthStep("nodes", "warning", cause=f"aws-auth has no node mapping. {who} cannot join.", hint=hint)
 
     def _unheard_of(self, denied: Sequence[RbacRule]) -> list[str]:
         """Return the resources without a group that the core group does not have."""

@@ -19,7 +19,6 @@ from awsauth.kube.resources import fields_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from awsauth.core.guards.context import GuardContext
     from awsauth.kube.transport import Transport
 
 # Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
@@ -189,14 +188,6 @@ class SelfReview:
     def own_groups(self) -> frozenset[str]:
         """The groups without `EVERYBODY`."""
         return self.groups - {EVERYBODY}
-
-    def add_to(self, context: GuardContext) -> GuardContext:
-        """Return the context of a change with this caller in it.
-
-        Without an ARN the caller stays unknown: the mapping of the caller cannot be found, and the guard of own access
-        reports that it has not checked.
-        """
-        return context._replace(caller_arn=self.arn or None, caller_username=self.username)
 
 
 def self_review(transport: Transport) -> SelfReview | None:

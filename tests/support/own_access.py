@@ -30,7 +30,7 @@ MAPPED = Document(
 
 
 def own_access(who: SelfReview | None, after: Document) -> list[tuple[Severity, str]]:
-    context = who.add_to(GuardContext()) if who else GuardContext()
+    context = GuardContext(caller_arn=who.arn or None, caller_username=who.username) if who else GuardContext()
     return [
         (found.severity, found.principal) for found in run_guards(MAPPED, after, context) if found.code == "own-access"
     ]
