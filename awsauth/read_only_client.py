@@ -48,7 +48,7 @@ class ReadOnlyClient:
     @property
     def target_name(self) -> str:
         """The client's context or EKS cluster; empty for a file and in memory."""
-        return self._connection.name if self._connection else ""
+        return self._connection.description.rpartition(" at ")[0] if self._connection else ""
 
     def acting_as(self) -> str:
         """Return the IAM ARN or the username of this client in the cluster; asked once.

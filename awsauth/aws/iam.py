@@ -235,7 +235,7 @@ def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
     trust = trust_in_ec2(policy, partition)
     if trust.verdict == "yes":
         return ()
-    if trust.allows_ec2:
+    if trust.verdict in ("conditional", "everybody"):
         return (note("role-not-for-ec2", f"The role {quoted(arn, 200)}: {trust}.", "", principal=arn),)
     message = f"No EC2 instance can have the role {quoted(arn, 200)}: {trust}."
     impact = "An instance with an instance profile of it gets no credentials."

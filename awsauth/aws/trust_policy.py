@@ -32,11 +32,6 @@ class Trust(NamedTuple):
     verdict: TrustVerdict
     conditions: tuple[str, ...] = ()
 
-    @property
-    def allows_ec2(self) -> bool:
-        """Whether an instance can have the role, if the conditions hold."""
-        return self.verdict in ("yes", "conditional", "everybody")
-
     def __str__(self) -> str:
         keys = ", ".join(visible(key) for key in self.conditions)
         return {

@@ -11,7 +11,7 @@ import click
 
 from awsauth.cli import exit_codes, invocation as invocations
 from awsauth.cli.completion import complete_allow, complete_context
-from awsauth.cli.invocation import Invocation, OutputFormat
+from awsauth.cli.invocation import ChangeOptions, Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError
 from awsauth.debug_log import debug_messages_to
 
@@ -46,17 +46,16 @@ def _keep_one(ctx: click.Context, param: click.Parameter, values: tuple[Any, ...
     _keep(ctx, param, values[0] if values else None)
 
 
-_change_option: Final = partial(SectionedOption, _CHANGE)
-
-# Makes an option for before or after the command. The one after it wins.
-_shared_option: Final = partial(SectionedOption, expose_value=False, callback=_keep)
-_output_option: Final = partial(_shared_option, _OUTPUT)
+# Makes an option that the `Invocation` keeps. Of one before and one after the command, the one after it wins.
+kept_option: Final = partial(SectionedOption, expose_value=False, callback=_keep)
+_change_option: Final = partial(kept_option, _CHANGE)
+_output_option: Final = partial(kept_option, _OUTPUT)
 
 
 def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
     """Return the options of all commands; `connection` are those that the help shows."""
     target = [
-        _shared_option(
+        kept_option(
             _CONNECTION,
             one.option,
             f"{one.help} [{one.environment}]",
@@ -89,7 +88,7 @@ def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
         _change_option(_WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
         _change_option("--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
         _change_option("--allow", "Permit what this guard refuses; repeatable.", **guard),
-        _shared_option(_CHANGE, "--normalize", normalize, is_flag=True),
+        _change_option("--normalize", normalize, is_flag=True),
         _change_option("--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True),
     ]
     return options if may_be_unrecorded else options[:-1]
@@ -177,8 +176,8 @@ class AwsAuthCommand(_Sectioned):
         ctx.obj = invocation_of(ctx)
         if ctx.obj.output not in self.outputs:
             raise click.UsageError(f"This command cannot print {ctx.obj.output}.", ctx)
-        is_for_show = any(map(ctx.params.get, ("dry_run", "out", "check_only"))) or ctx.params.get("fix") is False
-        ctx.obj.may_change = self.writes and not is_for_show
+        is_for_show = any(map(ctx.params.get, ("dry_run", "check_only"))) or ctx.params.get("fix") is False
+        ctx.obj.may_change = self.writes and not (is_for_show or ctx.obj.how.dry_run or ctx.obj.how.out)
         if verbosity := ctx.obj.screen.verbosity:
             ctx.with_resource(debug_messages_to(ctx.obj.screen.tell, is_detailed=verbosity > 1))
         try:
@@ -243,4 +242,5 @@ def invocation_of(ctx: click.Context) -> Invocation:
         quiet_notes=options.get("quiet_notes", ()),
         screen=Output(colored=not is_plain, verbosity=options.get("verbose", 0)),
         normalizes="normalize" in options,
+        how=ChangeOptions(**{name: options[name] for name in ChangeOptions._fields if name in options}),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.completion import remember
@@ -26,49 +26,6 @@ if TYPE_CHECKING:
     from awsauth.core.plan import Plan
 
 _MOST_TIMES: Final = 5  # how often a change is planned again because another writer was quicker
-
-
-class ChangeOptions(NamedTuple):
-    """The options of a change on the command line.
-
-    Attributes:
-        yes: Whether to make it without a question.
-        dry_run: ``client`` or ``server`` to only show the change; None to make it.
-        reason: The reason for the history.
-        allow: The guards that are allowed.
-        no_history: Whether to record no revision.
-        wait: Seconds to wait until a new token shows the change.
-        verify: Roles whose new tokens are tried too.
-        revert_after: Seconds after which the change is reverted if a new token is refused.
-        out: The file to save the plan in, instead of making the change.
-    """
-
-    yes: bool = False
-    dry_run: str | None = None
-    reason: str = ""
-    allow: tuple[str, ...] = ()
-    no_history: bool = False
-    wait: float = 0.0
-    verify: tuple[str, ...] = ()
-    revert_after: float = 0.0
-    out: str | None = None
-
-    @property
-    def asks(self) -> bool:
-        """Whether the user is asked before the change is made."""
-        return not (self.yes or self.dry_run or self.out)
-
-    @property
-    def given(self) -> list[str]:
-        """The options that are given."""
-        names = [name for name, default in self._field_defaults.items() if getattr(self, name) != default]
-        return [f"--{name.replace('_', '-')}" for name in names]
-
-    @property
-    def options(self) -> Any:
-        """The options as `awsauth.Options`, without ``allow`` and ``dry_run``."""
-        passed = {name: getattr(self, name) for name in ("reason", "wait", "verify", "revert_after")}
-        return {**passed, "history": not self.no_history}
 
 
 class PreviewedChange(NamedTuple):
@@ -109,14 +66,11 @@ class PreviewedChange(NamedTuple):
         return ONLY_RECORDS if self.has_effect else otherwise
 
 
-def run_change(
-    invocation: Invocation, how: ChangeOptions, plan: Callable[[AwsAuthClient], Plan], *, edits: bool = False
-) -> int:
+def run_change(invocation: Invocation, plan: Callable[[AwsAuthClient], Plan], *, edits: bool = False) -> int:
     """Make the change of a plan (see `confirm_and_apply`); ``--out`` saves it.
 
     Args:
         invocation: The run.
-        how: The options of the change.
         plan: Returns the plan for the present data.
         edits: Whether the user edits a text for it: the terminal is the editor's, and it is planned only once.
     """
@@ -124,24 +78,19 @@ def run_change(
     def propose(client: AwsAuthClient) -> PreviewedChange:
         with contextlib.nullcontext() if edits else invocation.waiting():
             made = plan(client)
-        make = partial(client.apply, made, **how.options)
+        make = partial(client.apply, made, **invocation.how.options)
         return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
 
-    return confirm_and_apply(invocation, how, propose, again=not edits)
+    return confirm_and_apply(invocation, propose, again=not edits)
 
 
 def confirm_and_apply(
-    invocation: Invocation,
-    how: ChangeOptions,
-    propose: Callable[[AwsAuthClient], PreviewedChange],
-    *,
-    again: bool = True,
+    invocation: Invocation, propose: Callable[[AwsAuthClient], PreviewedChange], *, again: bool = True
 ) -> int:
     """Show a change, ask, and make it. Return the exit code.
 
     Args:
         invocation: The run.
-        how: The options of the change.
         propose: Returns the change for the present data.
         again: Whether to propose, show and ask again if another writer changed the effect meanwhile.
 
@@ -149,6 +98,7 @@ def confirm_and_apply(
         UsageError: there is no terminal, and no ``--yes``.
         AwsAuthError: the library failed.
     """
+    how = invocation.how
     asks = how.asks and not invocation.is_filter
     if asks:
         invocation.require_terminal("to make the change")
@@ -160,7 +110,7 @@ def confirm_and_apply(
             if proposed.has_effect:
                 invocation.identify(client)
             try:
-                return Confirmation(invocation, how, proposed, asks=asks).run()
+                return Confirmation(invocation, proposed, asks=asks).run()
             except PlanOutdatedError:
                 if not again or attempt == _MOST_TIMES - 1:
                     raise
@@ -175,9 +125,9 @@ class Confirmation:
         refusal: The error for the guards that refuse it; None if they are allowed.
     """
 
-    def __init__(self, invocation: Invocation, how: ChangeOptions, proposed: PreviewedChange, *, asks: bool) -> None:
+    def __init__(self, invocation: Invocation, proposed: PreviewedChange, *, asks: bool) -> None:
         self._invocation = invocation
-        self._how = how
+        self._how = how = invocation.how
         self._proposed = proposed
         self._asks = asks and proposed.has_effect
         self.refusal = None if how.out else _refusal(proposed.findings, how.allow)

@@ -9,13 +9,13 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
 import awsauth
 from awsauth.cli.command import awsauth_command
-from awsauth.cli.confirm import ChangeOptions, run_change
+from awsauth.cli.confirm import run_change
 from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
@@ -43,20 +43,19 @@ _BASE: Final = "# Edited from "
 @click.option(
     "--from", "source", type=click.File("rb"), metavar="FILE", help="Apply the text in this file, without an editor."
 )
-def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None, **manner: Any) -> int:
+def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None) -> int:
     """Edit the mappings in $VISUAL or $EDITOR, and check them when you save.
 
     If the text cannot be read, or a guard refuses it, you can edit it again on a terminal; the problem is shown above its
     line. Without a terminal the editor runs once. A text that was not applied is kept, for --from.
     """
-    how = ChangeOptions(**manner)
     if source:
-        return run_change(invocation, how, lambda client: _plan_of_file(invocation, client, source, how), edits=True)
+        return run_change(invocation, lambda client: _plan_of_file(invocation, client, source), edits=True)
     if invocation.is_filter:
         raise UsageError("An editor cannot be used with --file -.", hint="Name a file.")
     with _Editor(invocation) as editor:
         # Planned again, the text would revert the changes of others meanwhile.
-        code = run_change(invocation, how, lambda client: _edited(invocation, client, editor, how), edits=True)
+        code = run_change(invocation, lambda client: _edited(invocation, client, editor), edits=True)
         editor.is_done = code == DONE
         return code
 
@@ -110,7 +109,7 @@ class _Editor(contextlib.AbstractContextManager["_Editor"]):
         return io.StringIO(read_file(self._file).decode(), newline=None).read()
 
 
-def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, how: ChangeOptions) -> Plan:
+def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor) -> Plan:
     """Return the plan of the saved text, after the user has fixed all problems."""
     with invocation.waiting():
         document = client.read()
@@ -120,7 +119,7 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, how:
         if without_marks(edited) == first or not without_marks(edited).strip():
             return client.plan(())
         try:
-            return _plan_of_text(invocation, client, document, edited, how)
+            return _plan_of_text(invocation, client, document, edited)
         except _BufferError as error:
             refused: AwsAuthError = error
             text = with_marks(edited, error.problems)
@@ -133,7 +132,7 @@ def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor, how:
             raise refused
 
 
-def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[bytes], how: ChangeOptions) -> Plan:
+def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[bytes]) -> Plan:
     """Return the plan of a text that was edited before."""
     with naming(source):
         try:
@@ -149,7 +148,7 @@ def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[byte
                 hint="Run `awsauth edit`, and copy the changes that are still needed. To undo the other change, too, "
                 f"delete the line that begins with `{_BASE.strip()}`.",
             )
-        return _plan_of_text(invocation, client, document, text, how)
+        return _plan_of_text(invocation, client, document, text)
 
 
 class _BufferError(EditError):
@@ -158,9 +157,7 @@ class _BufferError(EditError):
     problems: tuple[BufferProblem, ...] = ()
 
 
-def _plan_of_text(
-    invocation: Invocation, client: AwsAuthClient, document: Document, edited: str, how: ChangeOptions
-) -> Plan:
+def _plan_of_text(invocation: Invocation, client: AwsAuthClient, document: Document, edited: str) -> Plan:
     changes, problems = from_buffer(edited, document)
     if problems:
         listed = "\n".join(f"line {line}: {text}" if line else text for line, text in problems)
@@ -171,7 +168,7 @@ def _plan_of_text(
     if plan.digest != document_digest(document):
         hint = "Edit it again, and copy the changes that are still needed from your text."
         raise PlanOutdatedError("Another writer changed aws-auth while you were editing.", hint=hint)
-    plan.raise_for_violations(how.allow)
+    plan.raise_for_violations(invocation.how.allow)
     return plan
 
 
@@ -181,14 +178,13 @@ def _plan_of_text(
     changes=True,
 )
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if the text would change.")
-def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -> int:
+def fmt_command(invocation: Invocation, /, *, check_only: bool) -> int:
     """Rewrite a text that awsauth cannot edit.
 
     Values become literal blocks and plain lists. The meaning and the comments stay. Other commands cannot edit folded
     values, quoted values of several lines, anchors and folded fields. White space at the end of lines makes kubectl
     show a value in quotes.
     """
-    how = ChangeOptions(**manner)
     is_odd = _has_odd_values(invocation)
     invocation.normalizes = True
     with invocation.client() as client:
@@ -199,8 +195,8 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool, **manner: Any) -
     if not check_only:
         if changes or invocation.is_filter:
             with invocation.part_of_output("fixed"):
-                run_change(invocation, how, lambda client: client.plan(awsauth.normalize(client.read())))
-        elif is_odd and not how.dry_run:
+                run_change(invocation, lambda client: client.plan(awsauth.normalize(client.read())))
+        elif is_odd and not invocation.how.dry_run:
             file = ManifestFile(invocation.file or "", normalize=True)
             state = file.read()
             file.write(state.manifest.data, state)

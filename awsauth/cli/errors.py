@@ -56,7 +56,7 @@ def show_error(error: Exception, invocation: Invocation) -> None:
     changed = True if invocation.is_changed else error.changed
     message, location, hint = _parts(error, invocation)
     shown = screen.wrapped(f"error: {message}", to_error=True).removeprefix("error:")
-    screen.tell(screen.style("error:", "red") + shown)
+    screen.tell(click.style("error:", fg="red") + shown)
     if location:
         screen.tell(f"where: {location}")
     if invocation.may_change:
@@ -81,7 +81,12 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
         return message, error.location, error.hint.replace("the traceback", "the output of --traceback")
     hint = in_options(error.hint)
     if isinstance(error, UnprovenHistoryError):
-        hint = hint_of_unproven(error.revisions[0], invocation)
+        revision, context = str(error.revisions[0]), click.get_current_context(silent=True)
+        is_sure = invocation.how.yes or (context and context.params.get("yes"))
+        yes = ["--yes"] if is_sure else []
+        difference = targeted_command(invocation, "diff", revision)
+        restoring = targeted_command(invocation, invocation.command, "--to", revision, *yes)
+        hint = f"Look at the difference, then name the revision:\n  {difference}\n  {restoring}"
     location = error.location
     if isinstance(error, EditError) and (place := error.place) and place.in_file:
         location = f"{visible(invocation.file or 'standard input')}:{place.line}:{place.column}"
@@ -179,13 +184,3 @@ def _is_offered(option: str) -> bool:
     """Whether the running command has an option; True if no command runs."""
     context = click.get_current_context(silent=True)
     return context is None or any(option in param.opts for param in context.command.params)
-
-
-def hint_of_unproven(revision: int, invocation: Invocation) -> str:
-    """Return the command lines that show a revision and restore it."""
-    context = click.get_current_context(silent=True)
-    yes = ["--yes"] if context and context.params.get("yes") else []
-    return (
-        f"Look at the difference, then name the revision:\n  {targeted_command(invocation, 'diff', str(revision))}\n"
-        f"  {targeted_command(invocation, invocation.command, '--to', str(revision), *yes)}"
-    )

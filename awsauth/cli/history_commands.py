@@ -6,13 +6,13 @@ Access entries have a `history` and a `rollback` of their own.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
-from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply
+from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.core.diff import Diff
 from awsauth.core.guards.guards import GUARDS
@@ -92,9 +92,7 @@ def _title(kind: str, info: RevisionInfo | EntryRevision, by: str) -> str:
 @click.argument("revision", type=int, required=False, shell_complete=REVISIONS)
 @click.option("--to", type=int, metavar="REVISION", help="The revision to restore.", shell_complete=REVISIONS)
 @click.option("--exact", is_flag=True, help="Also remove what others have added since.")
-def rollback_command(
-    invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool, **manner: Any
-) -> int:
+def rollback_command(invocation: Invocation, /, *, revision: int | None, to: int | None, exact: bool) -> int:
     """Undo the last change, or restore a revision. The result is a new revision.
 
     Without a revision, it undoes the last change, no matter who made it. Right after a rollback, it undoes the change
@@ -102,45 +100,41 @@ def rollback_command(
     """
     if None not in (revision, to):
         raise click.UsageError("The revision is given twice.")
-    how = ChangeOptions(**manner)
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
         rollback = partial(client.rollback, exact=exact)
-        preview = partial(_previewed, invocation, how, rollback, is_made=lambda found: client.read() == found.document)
+        preview = partial(_previewed, invocation, rollback, is_made=lambda found: client.read() == found.document)
         try:
             return preview(revision if to is None else to)
         except UnprovenHistoryError as error:
-            if not how.asks or invocation.is_filter:
+            if not invocation.how.asks or invocation.is_filter:
                 raise
             found = preview(error.revisions[0])
             return found._replace(more="\n".join(filter(None, [error.message, found.more])))
 
-    return confirm_and_apply(invocation, how, propose)
+    return confirm_and_apply(invocation, propose)
 
 
 @awsauth_command("rollback", "client.rollback_entries(to=revision)", changes=True, always_recorded=True)
 @click.argument("revision", type=int, required=False)
-def entry_rollback_command(invocation: Invocation, /, *, revision: int | None, **manner: Any) -> int:
+def entry_rollback_command(invocation: Invocation, /, *, revision: int | None) -> int:
     """Undo the last change of access entries, or all changes after a revision.
 
     Right after a rollback, it undoes the change before that.
     """
-    how = ChangeOptions(**manner)
-    return confirm_and_apply(
-        invocation, how, lambda client: _previewed(invocation, how, client.rollback_entries, revision)
-    )
+    return confirm_and_apply(invocation, lambda client: _previewed(invocation, client.rollback_entries, revision))
 
 
 def _previewed(
     invocation: Invocation,
-    how: ChangeOptions,
     rollback: Callable[..., Result],
     to: int | None,
     is_made: Callable[[Result], bool] = lambda _: False,
 ) -> PreviewedChange:
     with invocation.waiting():
         found = rollback(to=to, allow=[*GUARDS], dry_run=True)
-    make, more = partial(rollback, to=to, approved=found.diff, **how.options), str(found.restoration or "")
+    make = partial(rollback, to=to, approved=found.diff, **invocation.how.options)
+    more = str(found.restoration or "")
     preview = PreviewedChange(found.diff, found.findings, make, lambda: is_made(found), more=more, result=found)
     return preview._replace(asks_about_guards=True)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 import awsauth
 from awsauth.cli.command import awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
-from awsauth.cli.confirm import ChangeOptions, run_change
+from awsauth.cli.confirm import run_change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
@@ -71,18 +71,17 @@ _NOTHING: Final = "Nothing found."
 )
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")
 @choice("--fail-on", _SEVERITIES, "warning", "The lowest severity for exit code 1.")
-def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str, **manner: Any) -> int:
+def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
     """Check the mappings for mistakes and risks.
 
     On a cluster, it also checks nodes, bindings and other writers. In GitHub Actions, or with -o github, findings are
     annotations of the file.
     """
-    how = ChangeOptions(**manner)
-    if how.given and not fix:
-        raise click.UsageError(f"{', '.join(how.given)} needs --fix: without it `check` changes nothing.")
+    if (given := invocation.how.given) and not fix:
+        raise click.UsageError(f"{', '.join(given)} needs --fix: without it `check` changes nothing.")
     if fix:
         with invocation.part_of_output("fixed"):
-            run_change(invocation, how, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
+            run_change(invocation, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
     with invocation.client() as client, invocation.waiting():
         found = client.check()
     _show(invocation, found)

@@ -140,6 +140,49 @@ def describe_target(target: Mapping[str, Any]) -> str:
     return "the current context"
 
 
+class ChangeOptions(NamedTuple):
+    """The options of a change on the command line.
+
+    Attributes:
+        yes: Whether to make it without a question.
+        dry_run: ``client`` or ``server`` to only show the change; None to make it.
+        reason: The reason for the history.
+        allow: The guards that are allowed.
+        no_history: Whether to record no revision.
+        wait: Seconds to wait until a new token shows the change.
+        verify: Roles whose new tokens are tried too.
+        revert_after: Seconds after which the change is reverted if a new token is refused.
+        out: The file to save the plan in, instead of making the change.
+    """
+
+    yes: bool = False
+    dry_run: str | None = None
+    reason: str = ""
+    allow: tuple[str, ...] = ()
+    no_history: bool = False
+    wait: float = 0.0
+    verify: tuple[str, ...] = ()
+    revert_after: float = 0.0
+    out: str | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the user is asked before the change is made."""
+        return not (self.yes or self.dry_run or self.out)
+
+    @property
+    def given(self) -> list[str]:
+        """The options that are given."""
+        names = [name for name, default in self._field_defaults.items() if getattr(self, name) != default]
+        return [f"--{name.replace('_', '-')}" for name in names]
+
+    @property
+    def options(self) -> Any:
+        """The options as `awsauth.Options`, without ``allow`` and ``dry_run``."""
+        passed = {name: getattr(self, name) for name in ("reason", "wait", "verify", "revert_after")}
+        return {**passed, "history": not self.no_history}
+
+
 OutputFormat = Literal["text", "json", "markdown", "github"]
 # The version of the JSON that commands print. A higher one has other fields, or fields with another meaning.
 VERSION: Final = 1
@@ -157,6 +200,7 @@ class Invocation:
         screen: Where to print.
         normalizes: Whether values of a file that cannot be edited become literal blocks first.
         quiet_notes: Codes of notes to hide.
+        how: The options of a change.
         where: The name of the file, context or cluster.
         acting_as: The ARN or username as which the cluster knows the user; empty until the cluster is asked.
         if_interrupted: The sentence for an interrupt at this moment: whether anything was changed.
@@ -172,6 +216,7 @@ class Invocation:
     screen: Output
     normalizes: bool = False
     quiet_notes: tuple[str, ...] = ()
+    how: ChangeOptions = field(default_factory=ChangeOptions)
     where: str = field(default="", init=False)
     acting_as: str = field(default="", init=False)
     if_interrupted: str = field(default="Nothing was changed.", init=False)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import AwsAuthGroup, awsauth_command
+from awsauth.cli.command import AwsAuthGroup, awsauth_command, kept_option
 from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
-from awsauth.cli.confirm import ChangeOptions, run_change
+from awsauth.cli.confirm import run_change
 from awsauth.core.access.matching import canonical, casefold_arn, entries_for
 from awsauth.core.access.node_mappings import NodeKind
 from awsauth.core.edit.changes import IfMapped
@@ -49,13 +49,13 @@ def change_command(
     """
 
     def run(invocation: Invocation, /, **given: Any) -> int:
-        how = ChangeOptions(**{field: given.pop(field) for field in ChangeOptions._fields if field in given})
-        lost = [one for one in how.given if one not in ("--out", "--yes", "--dry-run")]
-        if how.out and lost:
+        lost = [one for one in invocation.how.given if one not in ("--out", "--yes", "--dry-run")]
+        if invocation.how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
-        return run_change(invocation, how, lambda client: plan(client, **given))
+        return run_change(invocation, lambda client: plan(client, **given))
 
-    out = option("--out", "Save the change as a plan instead of making it.", metavar="FILE", type=click.Path())
+    does_out = "Save the change as a plan instead of making it."
+    out = kept_option("Options", "--out", does_out, metavar="FILE", type=click.Path())
     shown = {"params": [*params, out], "help": does, "changes": True, "observes": observes}
     command = awsauth_command(name, f"client.{call}", **shown)(run)
     if group:

@@ -50,7 +50,7 @@ class OutputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where a command prints.
+    """Where a command prints; it leaves out colors where they are not wanted.
 
     Attributes:
         colored: Whether to use colors on a terminal.
@@ -106,10 +106,6 @@ class Output:
         """Ask a question, and return whether the answer is yes."""
         return click.confirm(question, default, err=True)
 
-    def style(self, text: str, color: str) -> str:
-        """Return text in a color."""
-        return click.style(text, fg=color) if self.colored else text
-
     def diff(self, found: Diff) -> str:
         """Return a diff with colored lines."""
         if not found:
@@ -117,7 +113,7 @@ class Output:
         lines = str(found).splitlines()
         prose = len(lines) - sum(len(text.splitlines()) for text in found.texts.values())
         lines[:prose] = map(self.wrapped, lines[:prose])
-        return "\n".join(self.style(line, _SIGNS[line[0]]) if line[:1] in _SIGNS else line for line in lines)
+        return "\n".join(click.style(line, fg=_SIGNS[line[0]]) if line[:1] in _SIGNS else line for line in lines)
 
     def findings(
         self,
@@ -150,7 +146,7 @@ class Output:
         shown = in_options(str(replace(found, impact="", hint="") if brief else found))
         text = self.wrapped(f"{location}{severity} {visible(found.code)}: {shown}")
         start = text.index(severity, max(len(location) - 1, 0))
-        return f"{text[:start]}{self.style(severity, _SEVERITIES[severity])}{text[start + len(severity) :]}"
+        return f"{text[:start]}{click.style(severity, fg=_SEVERITIES[severity])}{text[start + len(severity) :]}"
 
     def wrapped(self, text: str, *, to_error: bool = False) -> str:
         """Wrap prose for the terminal, but no word, command or indented line."""
@@ -174,7 +170,7 @@ class Output:
             _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in (header, *shown)
         )
-        return "\n".join([click.style(first, bold=True) if self.is_terminal and self.colored else first, *others])
+        return "\n".join([click.style(first, bold=True), *others])
 
 
 def _filled(line: str, width: int) -> str:

@@ -9,7 +9,7 @@ import click
 
 from awsauth.cli.command import awsauth_command
 from awsauth.cli.completion import REVISIONS
-from awsauth.cli.confirm import ChangeOptions, PreviewedChange, confirm_and_apply, run_change
+from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
 from awsauth.cli.output import findings_as_markdown
@@ -66,22 +66,21 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
 @awsauth_command("apply", "client.apply(awsauth.Plan.from_text(text))", changes=True, observes=True)
 @_FILE
 @_KEEP_NODES
-def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: bool, **manner: Any) -> int:
+def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: bool) -> int:
     """Apply a saved plan, the changes in a file, or a manifest.
 
     A plan is applied only if its diff is still the one that was saved; otherwise the exit code is 6. The file holds a
     plan, or changes or a manifest as for `awsauth plan`; - is standard input.
     """
     wanted = wanted_in(source)
-    how = ChangeOptions(**manner)
     if not isinstance(wanted, Plan):
-        return run_change(invocation, how, lambda client: client.plan(wanted, keep_nodes=keep_nodes))
+        return run_change(invocation, lambda client: client.plan(wanted, keep_nodes=keep_nodes))
     if keep_nodes:
         raise click.UsageError("--keep-nodes goes with a manifest, not with a plan.")
-    return confirm_and_apply(invocation, how, lambda client: _preview(invocation, client, wanted, how), again=False)
+    return confirm_and_apply(invocation, lambda client: _preview(invocation, client, wanted), again=False)
 
 
-def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan, how: ChangeOptions) -> PreviewedChange:
+def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan) -> PreviewedChange:
     """Return the change that a saved plan makes now, with the findings of today."""
     try:
         with invocation.waiting():
@@ -89,9 +88,8 @@ def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan, how: Cha
     except MappingConflictError as error:
         error.hint += " Then make a new plan."
         raise
-    return PreviewedChange(
-        found.diff, found.findings, partial(client.apply, plan, **how.options), lambda: client.read() == found.document
-    )
+    make = partial(client.apply, plan, **invocation.how.options)
+    return PreviewedChange(found.diff, found.findings, make, lambda: client.read() == found.document)
 
 
 def _side(value: str) -> Any:

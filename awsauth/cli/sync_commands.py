@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, get_args
 import click
 
 from awsauth.cli.command import awsauth_command, choice
-from awsauth.cli.confirm import ChangeOptions, Confirmation, PreviewedChange, confirm_and_apply
+from awsauth.cli.confirm import Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
@@ -92,7 +92,6 @@ def sync_command(
     changed it since. All other entries stay. In a folder, the files that end in .yaml, .yml and .json are read; - is
     standard input.
     """
-    how = ChangeOptions(**{name: options.pop(name) for name in ("yes", "dry_run", "reason", "allow")})
     if invocation.is_filter:
         message = "A manifest on standard input has no place for the records of owners."
         raise UsageError(message, hint="Name the manifest's file.")
@@ -108,11 +107,11 @@ def sync_command(
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
         def sync(**more: Any) -> Result:
-            result = client.sync(fragments, **options, reason=how.reason, **more)
+            result = client.sync(fragments, **options, reason=invocation.how.reason, **more)
             findings = (replace(one, hint=one.hint.replace(_RESTORE, restore)) for one in result.findings)
             return replace(result, findings=(*findings, *missing))
 
-        preview = partial(sync, dry_run=True, allow=[*GUARDS, *how.allow])
+        preview = partial(sync, dry_run=True, allow=[*GUARDS, *invocation.how.allow])
         with invocation.waiting():
             is_whole = any(map(os.path.isdir, sources)) and not options["entries"]
             missing = tuple(_without_fragment(client, fragments)) if is_whole else ()
@@ -130,14 +129,14 @@ def sync_command(
 
     # The error for conflicts lists them.
     told = ("conflict",) if invocation.output in ("text", "github") else ()
-    return (_shown if plans else confirm_and_apply)(invocation, how, propose)
+    return (_shown if plans else confirm_and_apply)(invocation, propose)
 
 
-def _shown(invocation: Invocation, how: ChangeOptions, propose: Callable[[AwsAuthClient], PreviewedChange]) -> int:
+def _shown(invocation: Invocation, propose: Callable[[AwsAuthClient], PreviewedChange]) -> int:
     """Show what a sync would change, and return the exit code of a plan."""
     with invocation.client() as client:
         proposed = propose(client)
-    preview = Confirmation(invocation, how, proposed, asks=False)
+    preview = Confirmation(invocation, proposed, asks=False)
     preview.show()
     preview.end(proposed.result)
     if preview.refusal:

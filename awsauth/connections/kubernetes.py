@@ -54,11 +54,6 @@ class Connection:
     tokens: TokenSource | None = None
     eks: EksClusterInfo | None = field(default=None, repr=False)
 
-    @property
-    def name(self) -> str:
-        """The description without the address."""
-        return self.description.rpartition(" at ")[0]
-
     def close(self) -> None:
         """Close the connections, unless they belong to the caller's own client."""
         if self.is_own:

@@ -41,7 +41,6 @@ _CHECK_TRUST: Final = (
     "Check `certificate-authority-data` and the address in the kubeconfig, and whether a proxy on the way presents a "
     "certificate of its own."
 )
-_CHECK: Final = "Check the cluster's address, the network, the proxy and the VPN; then try again."
 _ASK_ADMIN: Final = "Ask the administrator of that policy or webhook, or change the request."
 
 
@@ -111,15 +110,16 @@ def _forbidden(answer: _Refusal) -> errors.ApiError:
     if not rule:
         message = f"The API server forbids this, but not because of a missing role. {answer.words}"
         return answer.error(errors.AdmissionError, message, _ASK_ADMIN)
+    kind = "Role" if rule.namespace else "ClusterRole"
     if rule.user == "system:anonymous":
         hint = "Add credentials for this user to the kubeconfig: the request had none."
     else:
-        role = "a Role in " + rule.namespace if rule.namespace else "a ClusterRole"
-        hint = f"Add this rule to {visible(role)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
+        role = f"{kind} in {rule.namespace}" if rule.namespace else kind
+        hint = f"Add this rule to a {visible(role)} that is bound to {visible(rule.user)}:\n{rule.yaml}"
     target = rule.resource if not rule.name else f"{rule.resource}/{rule.name}"
     place = f"in {rule.namespace}" if rule.namespace else "in the cluster"
     message = visible(f"{rule.user} may not {rule.verb} {target} {place}.")
-    return answer.error(errors.ForbiddenError, message, hint, rule=rule.yaml, role=rule.role)
+    return answer.error(errors.ForbiddenError, message, hint, rule=rule.yaml, role=kind)
 
 
 class _Failure(NamedTuple):
@@ -127,7 +127,7 @@ class _Failure(NamedTuple):
 
     message: str
     may_have_arrived: bool = False
-    check: str = _CHECK
+    check: str = "Check the cluster's address, the network, the proxy and the VPN; then try again."
 
 
 def error_for_exception(request: Request, error: Exception, hint: str = "") -> errors.AwsAuthError:
@@ -141,8 +141,6 @@ def error_for_exception(request: Request, error: Exception, hint: str = "") -> e
 def _failure(error: BaseException) -> _Failure:
     from urllib3 import exceptions as u
 
-    if isinstance(error, u.MaxRetryError) and isinstance(error.reason, BaseException):
-        return _failure(error.reason)
     if isinstance(error, u.SSLError):
         return _tls_failure(error)
     behind = error.original_error if isinstance(error, u.ProxyError) else None

@@ -38,7 +38,7 @@ _FOR_SOCKS: Final = "For a SOCKS proxy, run: pip install 'urllib3[socks]'."
 
 
 class OfficialClientServer:
-    """An API server behind the kubernetes client, with the members of `awsauth.kube.server.KubeServer`.
+    """An API server behind the kubernetes client; it works like `KubeServer`.
 
     Args:
         api: The client.

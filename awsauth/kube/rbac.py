@@ -67,11 +67,6 @@ class RbacRule(NamedTuple):
         return f"{self.verb} {kind}{slash}{subresource}" + (f" in {self.namespace}" if self.namespace else "")
 
     @property
-    def role(self) -> str:
-        """The kind of role that the rule goes into."""
-        return "Role" if self.namespace else "ClusterRole"
-
-    @property
     def yaml(self) -> str:
         """The rule, as one item of a role's ``rules``."""
         lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]

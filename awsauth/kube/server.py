@@ -1,4 +1,4 @@
-"""An API server as almost all kubeconfigs describe it, over urllib3 alone; its tokens."""
+"""An API server as almost all kubeconfigs describe it, over urllib3; its tokens."""
 
 from __future__ import annotations
 

@@ -126,6 +126,7 @@ class _Witness:
         seen: The result of the last look; the first look is before the change.
         problem: Why the last token got no access.
         is_concerned: Whether the change concerns it.
+        lost_access: Whether it had access before the change, and certainly has none now.
     """
 
     def __init__(self, name: str, tokens: TokenSource, transport: Transport) -> None:
@@ -134,7 +135,7 @@ class _Witness:
         self.probe = TokenProbe(tokens, transport)
         self.seen = self.probe.look()
         self.problem = ""
-        self.is_concerned = False
+        self.is_concerned = self.lost_access = False
         self._expected: ProbeResult | None = None
         self._had_access = self.seen.authenticated
         self._rejections = 0
@@ -153,16 +154,12 @@ class _Witness:
             return
         self.problem = f"the API server rejects {self.arn} (401)."
         self._rejections = 0 if self.seen.authenticated else self._rejections + 1
+        self.lost_access = self._had_access and self._rejections >= 2  # STS may fail once
 
     @property
     def change_visible(self) -> bool:
         """Whether the last look showed the effect of the change."""
         return self.is_concerned and self.seen == self._expected
-
-    @property
-    def lost_access(self) -> bool:
-        """Whether it had access before the change, and certainly has none now."""
-        return self._had_access and self._rejections >= 2  # STS may fail once
 
 
 def _granted(document: Document, arn: str) -> ProbeResult | None:

@@ -71,7 +71,6 @@ def test_ec2_may_not_hand_out_the_role(trusting: Any) -> None:
 def test_conditions_are_named() -> None:
     trust = trust_in_ec2(policy(statement(EC2, Condition=SOURCE)), "aws")
     assert trust.verdict == "conditional"
-    assert trust.allows_ec2
     assert "aws:SecureTransport, aws:SourceAccount" in str(trust)
 
 
@@ -94,7 +93,6 @@ def test_a_denial_under_conditions_makes_it_conditional() -> None:
 def test_a_denial_counts_for_more(denial: Any) -> None:
     trust = trust_in_ec2(policy(statement(EC2), denial), "aws")
     assert trust.verdict == "denied"
-    assert not trust.allows_ec2
 
 
 def test_a_denial_of_all_but_ec2_is_none() -> None:
