@@ -28,8 +28,7 @@ def whoami_command(invocation: Invocation) -> None:
     With --cluster or --context, also show your username and groups in the cluster.
     """
     target: Any = {name: value for name, value in invocation.target.items() if name != "policy"}
-    with invocation.waiting():
-        identity = awsauth.whoami(**target)
+    identity = invocation.awaited(awsauth.whoami, **target)
     invocation.report({"identity": identity}, str(identity))
 
 
@@ -48,8 +47,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
 
     A failed step shows its cause and a fix. The exit code is 1 if a step failed.
     """
-    with invocation.waiting():
-        report = awsauth.health_check(role_arn=for_role, may=may, **invocation.library_target)
+    report = invocation.awaited(awsauth.health_check, role_arn=for_role, may=may, **invocation.library_target)
     invocation.report({"health": report}, in_options(str(report)))
     return DONE if report.passed else FOUND
 
@@ -93,8 +91,7 @@ def recover_command(
         repair = load_plan_or_changes(read_input(changes)) if changes else None
     repair = repair.changes if isinstance(repair, Plan) else repair
     target: Any = {**invocation.target, **how, "rollback_to": to, "changes": repair}
-    with invocation.waiting():
-        planned = awsauth.recover(**target, dry_run=True)
+    planned = invocation.awaited(awsauth.recover, **target, dry_run=True)
     if dry_run:
         return _report(invocation, planned)
     shown = in_options(str(planned))
@@ -116,8 +113,7 @@ def _recovered(invocation: Invocation, target: dict[str, Any], *, asks: bool) ->
     """Recover; ask about guards and about revisions that must be named."""
     while True:
         try:
-            with invocation.waiting():
-                return awsauth.recover(**target)
+            return invocation.awaited(awsauth.recover, **target)
         except GuardError as error:
             guards = guards_to_ask_about(error)
             refused: AwsAuthError = error

@@ -76,8 +76,7 @@ def run_change(invocation: Invocation, plan: Callable[[AwsAuthClient], Plan], *,
     """
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        with contextlib.nullcontext() if edits else invocation.waiting():
-            made = plan(client)
+        made = plan(client) if edits else invocation.awaited(plan, client)
         make = partial(client.apply, made, **invocation.how.options)
         return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
 
@@ -152,8 +151,8 @@ class Confirmation:
                 invocation.write_back()
             return DONE
         if how.dry_run:
-            with invocation.waiting():
-                self.end(proposed.make(dry_run="server" if how.dry_run == "server" else True, allow=how.allow))
+            dry_run = "server" if how.dry_run == "server" else True
+            self.end(invocation.awaited(proposed.make, dry_run=dry_run, allow=how.allow))
             return DONE
         question = f"Allow {', '.join(self._asked)}, and make this change" if self._asked else "Make this change"
         if self._asks and not invocation.screen.ask(f"{question} to {invocation.named_target}?"):
@@ -169,12 +168,11 @@ class Confirmation:
         invocation = self._invocation
         invocation.if_interrupted = f"The change may have been made. To see: {targeted_command(invocation, 'get')}"
         try:
-            with invocation.waiting():
-                result = self._proposed.make(dry_run=False, allow=allow)
+            result = invocation.awaited(self._proposed.make, dry_run=False, allow=allow)
         except KeyboardInterrupt:
             invocation.screen.tell("\nChecking whether the change was made ...")
-            with contextlib.suppress(AwsAuthError), invocation.waiting():
-                if self._proposed.is_made():
+            with contextlib.suppress(AwsAuthError):
+                if invocation.awaited(self._proposed.is_made):
                     invocation.if_interrupted = "The change was made, and it stays."
             raise
         invocation.if_interrupted = "The change was made."

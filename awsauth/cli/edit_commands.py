@@ -111,8 +111,7 @@ class _Editor(contextlib.AbstractContextManager["_Editor"]):
 
 def _edited(invocation: Invocation, client: AwsAuthClient, editor: _Editor) -> Plan:
     """Return the plan of the saved text, after the user has fixed all problems."""
-    with invocation.waiting():
-        document = client.read()
+    document = invocation.awaited(client.read)
     first = text = f"{_HINT}{_BASE}{document_digest(document)}\n{to_buffer(document)}"
     while True:
         edited = editor.open(text)
@@ -139,8 +138,7 @@ def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[byte
             text = read_input(source).decode()
         except UnicodeDecodeError as error:
             raise EditError("The text is not UTF-8.", hint="Check the path of --from.") from error
-        with invocation.waiting():
-            document = client.read()
+        document = invocation.awaited(client.read)
         base = next((line.removeprefix(_BASE) for line in text.splitlines() if line.startswith(_BASE)), None)
         if base not in (None, document_digest(document)):
             raise PlanOutdatedError(
@@ -163,8 +161,7 @@ def _plan_of_text(invocation: Invocation, client: AwsAuthClient, document: Docum
         listed = "\n".join(f"line {line}: {text}" if line else text for line, text in problems)
         hint = "Correct it, and use `edit --from`."
         raise _BufferError(f"The edited text cannot be used.\n{listed}", hint=hint, problems=problems)
-    with invocation.waiting():
-        plan = client.plan(changes)
+    plan = invocation.awaited(client.plan, changes)
     if plan.digest != document_digest(document):
         hint = "Edit it again, and copy the changes that are still needed from your text."
         raise PlanOutdatedError("Another writer changed aws-auth while you were editing.", hint=hint)

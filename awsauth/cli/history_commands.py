@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), metavar="NUMBER", help="Show only this many revisions.")
 def history_command(invocation: Invocation, /, *, limit: int | None) -> None:
     """Show the revisions, newest first: who changed what, when and why."""
-    with invocation.client() as client, invocation.waiting():
-        log = client.history(limit=limit)
+    log = invocation.answer(lambda client: client.history(limit=limit))
     remember(invocation.target, revisions=(entry.info.number for entry in log.entries if entry.info.number))
     if invocation.output != "text":
         invocation.report(log.to_json(), fenced(str(log), "text"))
@@ -57,8 +56,7 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> None:
 @click.argument("revision", type=int, shell_complete=REVISIONS)
 def show_command(invocation: Invocation, /, *, revision: int) -> None:
     """Show a revision with its data; with -o json the object that stores it."""
-    with invocation.client() as client, invocation.waiting():
-        found = client.show(revision)
+    found = invocation.answer(lambda client: client.show(revision))
     texts = {visible(key): visible(text, keep="\n").rstrip("\n") for key, text in found.data.items()}
     text = "\n".join(
         [_title(found.info.title, found.info, found.info.by), *(f"{key}:\n{shown}" for key, shown in texts.items())]
@@ -71,8 +69,7 @@ def show_command(invocation: Invocation, /, *, revision: int) -> None:
 @awsauth_command("history", "client.entry_history()", outputs=("text", "json"))
 def entry_history_command(invocation: Invocation, /) -> None:
     """Show who changed which access entries, when and why."""
-    with invocation.client() as client, invocation.waiting():
-        found = client.entry_history()
+    found = invocation.answer(lambda client: client.entry_history())
     lines = []
     for one in found:
         undoes = f" of {', '.join(map(str, one.undoes))}" if one.undoes else ""
@@ -131,8 +128,7 @@ def _previewed(
     to: int | None,
     is_made: Callable[[Result], bool] = lambda _: False,
 ) -> PreviewedChange:
-    with invocation.waiting():
-        found = rollback(to=to, allow=[*GUARDS], dry_run=True)
+    found = invocation.awaited(rollback, to=to, allow=[*GUARDS], dry_run=True)
     make = partial(rollback, to=to, approved=found.diff, **invocation.how.options)
     more = str(found.restoration or "")
     preview = PreviewedChange(found.diff, found.findings, make, lambda: is_made(found), more=more, result=found)
@@ -146,8 +142,7 @@ def snapshot_command(invocation: Invocation, /, *, reason: str) -> None:
 
     The data does not change.
     """
-    with invocation.client() as client, invocation.waiting():
-        result = client.snapshot(reason=reason)
+    result = invocation.answer(lambda client: client.snapshot(reason=reason))
     text = f"Revision {result.revision} already holds the live state."
     if result.changed:
         text = f"Recorded as revision {result.revision}."
@@ -162,8 +157,7 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
     if not (yes or dry_run):
         invocation.require_terminal("to delete old revisions")
     with invocation.client() as client:
-        with invocation.waiting():
-            numbers = client.prune(dry_run=True)
+        numbers = invocation.awaited(client.prune, dry_run=True)
         if numbers:
             invocation.identify(client)
         if numbers and not dry_run:
@@ -171,8 +165,7 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
                 invocation.screen.tell("Nothing was deleted.")
                 return FOUND
             invocation.if_interrupted = "Some of the revisions may be deleted. aws-auth is unchanged."
-            with invocation.waiting():
-                numbers = client.prune()
+            numbers = invocation.awaited(client.prune)
     done = "Dry run: to be deleted" if dry_run else "Deleted"
     of = invocation.named_target
     text = f"{done}: {_listed(numbers)} of {of}." if numbers else f"No old revisions of {of}."

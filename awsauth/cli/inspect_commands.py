@@ -82,8 +82,7 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
     if fix:
         with invocation.part_of_output("fixed"):
             run_change(invocation, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
-    with invocation.client() as client, invocation.waiting():
-        found = client.check()
+    found = invocation.answer(lambda client: client.check())
     _show(invocation, found)
     worst = _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     return FOUND if any(finding.severity.value in worst for finding in found) else DONE
@@ -243,8 +242,7 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
 
     The steps are those of the authenticator.
     """
-    with invocation.client() as client, invocation.waiting():
-        explanation = client.explain(Caller(arn, session_name=session_name))
+    explanation = invocation.answer(lambda client: client.explain(Caller(arn, session_name=session_name)))
     text = explanation.told(lambda change: command_for(invocation, change))
     invocation.report({"explanation": explanation}, invocation.screen.wrapped(text))
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE

@@ -7,7 +7,7 @@ import re
 import sys
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 import click
 
@@ -16,12 +16,13 @@ from awsauth.core.text.display import command_line, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.lint.policy import Policy
     from awsauth.stores.memory import ManifestText
 
+_T = TypeVar("_T")
 STANDARD_INPUT: Final = "-"
 
 
@@ -267,8 +268,18 @@ class Invocation:
         return {**named, "policy": policy} if (policy := self.policy) else named
 
     def waiting(self) -> AbstractContextManager[None]:
-        """Show on a terminal that a call waits for the target."""
+        """Show on a terminal that the block waits for the target."""
         return waiting_for(self.where)
+
+    def awaited(self, call: Callable[..., _T], *args: Any, **named: Any) -> _T:
+        """Return the result of a call, and show on a terminal that it waits for the target."""
+        with self.waiting():
+            return call(*args, **named)
+
+    def answer(self, ask: Callable[[AwsAuthClient], _T]) -> _T:
+        """Return what a client for the target answers."""
+        with self.client() as client:
+            return self.awaited(ask, client)
 
     def client(self) -> AwsAuthClient:
         """Return a client for the target."""
@@ -280,8 +291,7 @@ class Invocation:
 
     def identify(self, client: AwsAuthClient) -> None:
         """Ask the cluster who the user is, to name the user in the output."""
-        with self.waiting():
-            self.acting_as = client.acting_as()
+        self.acting_as = self.awaited(client.acting_as)
 
     def _connected(self) -> AwsAuthClient:
         import awsauth

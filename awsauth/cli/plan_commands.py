@@ -54,8 +54,8 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     too. The exit code is 1 if something would change, and 0 if the plan was saved.
     """
     wanted = wanted_in(source)
-    with invocation.client() as client, invocation.waiting():
-        plan = client.plan(wanted.changes if isinstance(wanted, Plan) else wanted, keep_nodes=keep_nodes)
+    changes = wanted.changes if isinstance(wanted, Plan) else wanted
+    plan = invocation.answer(lambda client: client.plan(changes, keep_nodes=keep_nodes))
     last = f"Planned for {invocation.named_target}; nothing was changed."
     _show(invocation, {"plan": plan}, plan.diff, plan.findings, last)
     if out:
@@ -83,8 +83,7 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: b
 def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan) -> PreviewedChange:
     """Return the change that a saved plan makes now, with the findings of today."""
     try:
-        with invocation.waiting():
-            found = client.apply(plan, dry_run=True, allow=[*GUARDS])
+        found = invocation.awaited(client.apply, plan, dry_run=True, allow=[*GUARDS])
     except MappingConflictError as error:
         error.hint += " Then make a new plan."
         raise
@@ -110,8 +109,7 @@ def diff_command(invocation: Invocation, /, *, before: Any, after: Any, keep_nod
     """
     findings: tuple[Finding, ...] = ()
     if isinstance(before, int) and not hasattr(after, "read"):
-        with invocation.client() as client, invocation.waiting():
-            found = client.diff(before, after)
+        found = invocation.answer(lambda client: client.diff(before, after))
     else:
         plan = _compared(invocation, before, after, keep_nodes=keep_nodes)
         found, findings = plan.diff, plan.findings
@@ -134,8 +132,5 @@ def _compared(invocation: Invocation, before: Any, after: Any, *, keep_nodes: bo
     if base:
         named = (f"revision {side}" if isinstance(side, int) else name_of(side) for side in (before, after))
         invocation.where = " and ".join(named)
-    with (
-        AwsAuthClient(*base, policy=invocation.policy) if base else invocation.client() as client,
-        invocation.waiting(),
-    ):
-        return client.plan(wanted.read().document, keep_nodes=keep_nodes)
+    with AwsAuthClient(*base, policy=invocation.policy) if base else invocation.client() as client:
+        return invocation.awaited(client.plan, wanted.read().document, keep_nodes=keep_nodes)
