@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any, Final
 
 
@@ -30,6 +31,10 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(home), name)
+    if isinstance(value, FunctionType):
+        from awsauth.boundary import public
+
+        value = public(value)  # classes are guarded where they are defined
     globals()[name] = value
     return value
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
-from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted_value
@@ -82,7 +81,6 @@ class Call(Options, Target, total=False):
     client: AwsAuthClient
 
 
-@public
 def connect(**target: Unpack[Target]) -> AwsAuthClient:
     """Return a client for an ``aws-auth``.
 
@@ -129,7 +127,6 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
-@public
 def health_check(
     *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
 ) -> HealthReport:
@@ -162,7 +159,6 @@ def health_check(
         return client.health_check(role_arn=role_arn, may=may)
 
 
-@public
 def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) -> Identity:
     """Return the caller's identity in AWS and, with a cluster, its username there.
 
@@ -192,7 +188,6 @@ def whoami(*, session: boto3.Session | None = None, **target: Unpack[Target]) ->
         return client.whoami()
 
 
-@public
 def add_role_mapping(
     role_arn: str,
     *,
@@ -208,7 +203,6 @@ def add_role_mapping(
     )
 
 
-@public
 def add_sso_mapping(
     permission_set: str,
     *,
@@ -224,7 +218,6 @@ def add_sso_mapping(
     )
 
 
-@public
 def add_user_mapping(
     user_arn: str, *, username: str, groups: Sequence[str] = (), if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
@@ -234,13 +227,11 @@ def add_user_mapping(
     )
 
 
-@public
 def add_account_mapping(account: str, **call: Unpack[Call]) -> Result:
     """Map an account (see `awsauth.EnsureAccount`)."""
     return _client(call).add_account_mapping(account, **_options(call))
 
 
-@public
 def add_node_role(
     role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **call: Unpack[Call]
 ) -> Result:
@@ -248,37 +239,31 @@ def add_node_role(
     return _client(call).add_node_role(role_arn, kind=kind, if_mapped=if_mapped, **_options(call))
 
 
-@public
 def remove_role_mapping(role_arn: str, **call: Unpack[Call]) -> Result:
     """Remove a role (see `awsauth.RemoveRole`)."""
     return _client(call).remove_role_mapping(role_arn, **_options(call))
 
 
-@public
 def remove_user_mapping(user_arn: str, **call: Unpack[Call]) -> Result:
     """Remove a user (see `awsauth.RemoveUser`)."""
     return _client(call).remove_user_mapping(user_arn, **_options(call))
 
 
-@public
 def remove_account_mapping(account: str, **call: Unpack[Call]) -> Result:
     """Remove an account (see `awsauth.RemoveAccount`)."""
     return _client(call).remove_account_mapping(account, **_options(call))
 
 
-@public
 def remove_groups(principal_arn: str, groups: Sequence[str], **call: Unpack[Call]) -> Result:
     """Remove groups from a principal (see `awsauth.RemoveGroups`)."""
     return _client(call).remove_groups(principal_arn, groups, **_options(call))
 
 
-@public
 def remove_username(username: str, **call: Unpack[Call]) -> Result:
     """Remove the principals of a username (see `awsauth.RemoveUsername`)."""
     return _client(call).remove_username(username, **_options(call))
 
 
-@public
 def rename_principal(principal_arn: str, new_arn: str, **call: Unpack[Call]) -> Result:
     """Move the mappings of a principal to another ARN (see `awsauth.RenamePrincipal`)."""
     return _client(call).rename_principal(principal_arn, new_arn, **_options(call))

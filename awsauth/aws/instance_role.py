@@ -61,7 +61,6 @@ class RoleSetup(JsonValue):
         return visible("\n".join(lines), keep="\n")
 
 
-@public
 def ensure_instance_role(
     name: str,
     *,

@@ -152,7 +152,6 @@ _SUMMARIZED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
-@public
 def diff(before: Document, after: Document) -> Diff:
     """Return the difference from one document to another.
 

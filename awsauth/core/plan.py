@@ -293,7 +293,6 @@ _EXAMPLE: Final = (
 )
 
 
-@public
 def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
     """Return a plan of `Plan.to_text`, or the changes of a JSON or YAML list.
 

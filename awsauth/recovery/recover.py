@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import BOTH, switch_authentication_mode
-from awsauth.boundary import public
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo, from_eks
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect
 
 
-@public
 def recover(
     cluster: str,
     *,

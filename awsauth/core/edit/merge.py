@@ -6,7 +6,6 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
@@ -41,7 +40,6 @@ class MergeResult(NamedTuple):
     extra_groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-@public
 def merge(document: Document, changes: Iterable[c.Change]) -> Document:
     """Return the document with all changes made, in their order.
 

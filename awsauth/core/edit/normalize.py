@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from typing import Any, Final
 
-from awsauth.boundary import public
 from awsauth.core.document.document import Document, check_document, parse_list
 from awsauth.core.document.model import KEYS, Groups, ParsedList
 from awsauth.core.edit.changes import Change, ReplaceText
@@ -16,7 +15,6 @@ from awsauth.core.edit.changes import Change, ReplaceText
 _MOST_ROUNDS: Final = 4
 
 
-@public
 def normalize(document: Document) -> tuple[Change, ...]:
     """Return the changes that make every entry editable.
 

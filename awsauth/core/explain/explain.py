@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.boundary import public
 from awsauth.core.access.caller import Caller, as_caller
 from awsauth.core.access.matching import Access, account_of, casefold_arn, entries_for, reduces_access
 from awsauth.core.document.document import Document, check_document
@@ -39,7 +38,6 @@ _MOST_TRIED: Final = 10
 _MOST_READ: Final = 1024 * 1024  # characters that all attempts together may read
 
 
-@public
 def explain(document: Document, caller: Caller | str) -> Explanation:
     """Explain the authenticator's steps, and which entries count and why.
 

@@ -93,7 +93,6 @@ class Grants(JsonValue):
         return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
 
 
-@public
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
     """Return the principals that get a group or a username from a document.
 

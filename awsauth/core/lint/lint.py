@@ -33,7 +33,6 @@ _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
 RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-@public
 def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> tuple[Finding, ...]:
     """Return the findings about a document: of the parser and of the rules.
 
@@ -93,7 +92,6 @@ def _position(finding: Finding) -> tuple[int, ...]:
     return *place, RANKS[finding.severity]
 
 
-@public
 def fixes(document: Document, found: Iterable[Finding] | None = None) -> tuple[Change, ...]:
     """Return the changes that fix findings.
 
@@ -210,7 +208,6 @@ def matches_pattern(pattern: str, *texts: str) -> bool:
     return any(text == one or fnmatchcase(text, one) for text in map(str.lower, texts) for one in wanted)
 
 
-@public
 def list_mappings(document: Document, pattern: str = "*", policy: Policy | None = None) -> tuple[MappingRow, ...]:
     """Return the mappings in the order of the text, duplicates included.
 
