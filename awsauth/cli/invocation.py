@@ -272,7 +272,7 @@ class Invocation:
         return waiting_for(self.where)
 
     def awaited(self, call: Callable[..., _T], *args: Any, **named: Any) -> _T:
-        """Return the result of a call, and show on a terminal that it waits for the target."""
+        """Return the result of a call; on a terminal, show that it waits."""
         with self.waiting():
             return call(*args, **named)
 
