@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import Diff, diff
 from awsauth.core.findings import Finding, Severity, counted, note, warning
@@ -32,7 +31,6 @@ ONLY_RECORDS: Final = "No mapping changes; the record of owners does."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-@public
 class Result(NotebookValue, JsonValue):
     """The outcome of a change, or of its dry run.
 

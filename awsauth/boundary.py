@@ -39,7 +39,8 @@ _REPORT: Final = (
 def public(member: _T) -> _T:
     """Guard a public function, or a class with its public methods and properties.
 
-    It decorates classes. Functions are guarded where the package offers them (``awsauth/__init__.py``).
+    It decorates classes, except kinds of `JsonValue`, which are guarded by themselves. Functions are guarded where the
+    package offers them (``awsauth/__init__.py``).
 
     Every exception but an `AwsAuthError` becomes an `InternalError` with the exception as its cause. A call whose
     arguments do not fit the signature raises Python's own `TypeError`. Keywords of ``**options: Unpack[Options]`` are

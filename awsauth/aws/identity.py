@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES
 from awsauth.aws.session import AwsSession
-from awsauth.boundary import public
 from awsauth.core.arn import canonical_principal, partition_of
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
@@ -36,7 +35,6 @@ _IN_WORDS: Final = dict(CREDENTIAL_SOURCES.values()) | {
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class ClusterIdentity(JsonValue):
     """The caller's identity in a cluster, by the credentials of the connection.
 
@@ -70,7 +68,6 @@ class ClusterIdentity(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Identity(JsonValue):
     """The caller's identity in AWS, and in a cluster.
 

@@ -12,7 +12,6 @@ from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
 from awsauth.backoff import Backoff
-from awsauth.boundary import public
 from awsauth.core.arn import partition_of
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted, visible
@@ -29,7 +28,6 @@ _FULL: Final = frozenset({"LimitExceeded"})  # the code of IAM for an instance p
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class RoleSetup(JsonValue):
     """The steps that were done, or would be.
 

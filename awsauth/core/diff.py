@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class MappingDiff(JsonValue):
     """The change of one principal under one key.
 
@@ -60,7 +58,6 @@ class MappingDiff(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Diff(JsonValue):
     """The diff of two documents; false if they are equal. `str` gives the text.
 

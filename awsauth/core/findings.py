@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.boundary import public, unguarded
+from awsauth.boundary import unguarded
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted
 
@@ -51,7 +51,6 @@ _LINE_FEED: Final = re.compile("\n")
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Location(JsonValue):
     """A place in a document: a data key, and line and column from 1.
 
@@ -85,7 +84,6 @@ class Location(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Finding(JsonValue):
     """A problem of a document, or a note about it.
 

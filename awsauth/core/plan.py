@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.boundary import public
 from awsauth.core.diff import Diff, MappingDiff, diff
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit import changes as c
@@ -38,7 +37,6 @@ _AGAIN: Final = "Make the plan again, and review it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-@public
 class Plan(NotebookValue, JsonValue):
     """Changes to review before they are applied.
 

@@ -45,9 +45,18 @@ def in_json(name: str = "") -> Callable[[_F], _F]:
 
 @public
 class JsonValue:
-    """A value with a JSON form."""
+    """A value with a JSON form; its class is guarded like a `public` one."""
 
     __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        """Guard the methods of the class, but not those that `dataclass` adds.
+
+        To add slots, `dataclass` makes the class a second time.
+        """
+        super().__init_subclass__()
+        if "__dataclass_fields__" not in vars(cls):
+            public(cls)
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as dictionaries, lists, texts and numbers for JSON."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from awsauth.boundary import public
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, CredentialsError
@@ -21,7 +20,6 @@ NEEDS_EARLIER: Final = "not checked, because an earlier step failed"
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class HealthStep(JsonValue):
     """One step of a health check.
 
@@ -48,7 +46,6 @@ class HealthStep(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class HealthReport(JsonValue):
     """The report of a health check. `str` gives it as text.
 

@@ -12,7 +12,6 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from awsauth.boundary import public
 from awsauth.core.diff import Diff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, counted, note, warning
@@ -34,7 +33,6 @@ TOO_YOUNG: Final = timedelta(hours=1)  # another writer may be about to make a r
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class LogEntry(JsonValue):
     """One state in the history.
 
@@ -103,7 +101,6 @@ class LogEntry(JsonValue):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-@public
 class Log(NotebookValue, JsonValue):
     """The history of an object.
 

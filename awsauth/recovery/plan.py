@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from awsauth.aws.eks import BOTH
-from awsauth.boundary import public
 from awsauth.core.entries.model import AuthenticationMode
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
@@ -31,7 +30,6 @@ _EKS_MAKES: Final = "EKS makes entries for the cluster's creator, managed node g
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class RecoveryStep(JsonValue):
     """One step.
 
@@ -49,7 +47,6 @@ class RecoveryStep(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class RecoveryPlan(JsonValue):
     """The plan of a recovery, without steps that are done; `str` gives the text.
 
@@ -93,7 +90,6 @@ class RecoveryPlan(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Leftover(JsonValue):
     """Something that a recovery has left behind.
 
@@ -110,7 +106,6 @@ class Leftover(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Recovery(JsonValue):
     """The report of a recovery; with ``dry_run`` only its plan.
 

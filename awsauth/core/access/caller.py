@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, Outcomes, can_match, casefold_arn, needs_instance
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.document.document import Document
@@ -28,7 +27,6 @@ _INSTANCE: Final = re.compile(r"i-(?:\w{8}|\w{17})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Caller(JsonValue):
     """A caller.
 
@@ -180,7 +178,6 @@ _NO_ACCESS: Final = "no access"
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class AccessChange(JsonValue):
     """The access of one principal before and after a change.
 

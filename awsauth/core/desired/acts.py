@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.boundary import public
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
 from awsauth.core.desired.records import Record, applied, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
@@ -44,7 +43,6 @@ _KEY_OF: Final = {noun: key for key, noun in KIND.items()}
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class SyncAct(JsonValue):
     """The action of a sync on one principal.
 
@@ -79,7 +77,6 @@ class SyncAct(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class SyncReport(JsonValue):
     """What a sync does, or did.
 

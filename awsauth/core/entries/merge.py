@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.arn import is_user, partition_of
 from awsauth.core.edit import changes as c
@@ -24,7 +23,6 @@ _POLICY_ARN: Final = "arn:{}:eks::aws:cluster-access-policy/{}"
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class EntryDiff(JsonValue):
     """The change of one access entry.
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import principal_of
 from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.arn import SERVICE_LINKED
@@ -50,7 +49,6 @@ APPLIED: Final = "awsauth/applied"
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class AccessPolicy(JsonValue):
     """An access policy of an entry; the order of namespaces does not matter.
 
@@ -83,7 +81,6 @@ class AccessPolicy(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class AccessEntry(JsonValue):
     """An access entry. Equal ones give the same access, and have one owner.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.entries.merge import EntryDiff, entry_diffs, is_on_the_way
 from awsauth.core.entries.model import AccessEntry, unbridged
 from awsauth.core.serialization import JsonValue, in_json
@@ -18,7 +17,6 @@ _HISTORY: Final = "`awsauth entry history` lists the revisions."
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class EntryRevision(JsonValue):
     """A recorded change of access entries.
 

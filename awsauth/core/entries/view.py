@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import can_match, casefold_arn, counting
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KIND, MappingEntry
@@ -45,7 +44,6 @@ DecidedBy = Literal["entry", "mapping", "nothing", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class PrincipalAccess(JsonValue):
     """The access of one principal, and the source that decides.
 
@@ -71,7 +69,6 @@ class PrincipalAccess(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class AccessView(JsonValue):
     """Who has access to a cluster.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from awsauth.boundary import public
 from awsauth.core.access.caller import TAKES, Caller, render
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.edit.changes import Change, asked_for
@@ -26,7 +25,6 @@ it is for another principal."""
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Candidate(JsonValue):
     """An entry that concerns a caller, or may be meant for it.
 
@@ -55,7 +53,6 @@ class Candidate(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class DecisionStep(JsonValue):
     """A step of the authenticator.
 
@@ -73,7 +70,6 @@ class DecisionStep(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class CallerOutcome(JsonValue):
     """The username and groups that a caller gets by one mapping.
 
@@ -116,7 +112,6 @@ class CallerOutcome(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Explanation(JsonValue):
     """The authenticator's decision about a caller. `str` returns it as text.
 

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from awsauth.boundary import public
 from awsauth.core.access.caller import TAKES, caller_of, filled_in, is_session_name, render
 from awsauth.core.access.matching import (
     INSTANCES_ONLY,
@@ -39,7 +38,6 @@ _MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Grant(JsonValue):
     """A principal that gets the group or username.
 
@@ -65,7 +63,6 @@ class Grant(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Grants(JsonValue):
     """The principals that get a group or a username. `str` returns them as text.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.boundary import public
 from awsauth.core.access.matching import canonical, casefold_arn, is_usable
 from awsauth.core.access.node_mappings import admits_nodes
 from awsauth.core.document.document import Document, check_document
@@ -164,7 +163,6 @@ def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, 
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-@public
 class MappingRow(NotebookValue, JsonValue):
     """One entry that maps a principal.
 

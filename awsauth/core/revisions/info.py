@@ -13,7 +13,6 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
-from awsauth.boundary import public
 from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, json_object, sha256_of
 from awsauth.core.text.display import quoted, visible
 
@@ -111,7 +110,6 @@ class Head(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class RevisionInfo(JsonValue):
     """A revision without its data.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from awsauth.boundary import public
 from awsauth.core.document.document import Document, Mappings, mappings_of
 from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
 from awsauth.core.edit.rewrite import rewrite
@@ -47,7 +46,6 @@ class HistoryState(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class PrincipalEffect(JsonValue):
     """The effect of a rollback on a principal, or on a key without mappings.
 
@@ -91,7 +89,6 @@ class PrincipalEffect(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class Restoration(JsonValue):
     """The result of a rollback, and its effects.
 
