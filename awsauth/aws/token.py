@@ -96,11 +96,12 @@ class TokenSource:
             hint = "Pass the name of the cluster."
             raise InvalidValueError(f"{quoted(self.cluster_id)} is not the name of a cluster.", hint=hint)
 
-    def token(self) -> Token:
+    def token(self, *, renew: bool = False) -> Token:
         """Return a valid token: the last one, or a new one.
 
         A new token is made 14 minutes after the last, and when boto3 has renewed the credentials: a token does not
-        outlive the credentials that signed it.
+        outlive the credentials that signed it. With `renew`, the token is unlike any before, so no API server has cached
+        its user.
 
         Raises:
             CredentialsError: there are no credentials, or they cannot be renewed.
@@ -110,6 +111,8 @@ class TokenSource:
         """
         with self._lock:
             credentials, last = self._frozen(), self._token
+            if renew:
+                return self._signed(credentials, next(_OTHERS))
             if (
                 not last
                 or self._signed_with != credentials.access_key
@@ -117,14 +120,6 @@ class TokenSource:
             ):
                 last = self._signed(credentials, _EXPIRES)
             return last
-
-    def new_token(self) -> Token:
-        """Return a token unlike any before; raises like `token`.
-
-        No API server has cached its user. From then on `token` returns it, too.
-        """
-        with self._lock:
-            return self._signed(self._frozen(), next(_OTHERS))
 
     def for_role(self, role_arn: str | None) -> TokenSource:
         """Return a source for another role that this session may assume.

@@ -224,7 +224,7 @@ class _HealthCheck:
 
     def _token(self) -> str:
         signing = self._signing
-        token = signing.new_token()
+        token = signing.token(renew=True)
         self.transport = self.transport.with_token(token.value, acts=self.role_arn is None)
         made = f"signed for the cluster {signing.cluster_id} with STS in {signing.region}"
         return f"{made}, valid until {token.expires_at:%H:%M:%S} UTC"

@@ -83,23 +83,17 @@ class ExecPlugin:
         self._lock = threading.Lock()
         self._last: ExecCredential | None = None
 
-    def token(self) -> ExecCredential:
-        """Return credentials that are valid for a while.
+    def token(self, *, renew: bool = False) -> ExecCredential:
+        """Return credentials that are valid for a while, or with `renew` new ones.
 
         Raises:
             KubeconfigError: the program does not exist, fails, or prints no credentials.
         """
         with self._lock:
             last = self._last
-            if last is None or (last.expires and datetime.now(timezone.utc) + _EARLY > last.expires):
+            if renew or last is None or (last.expires and datetime.now(timezone.utc) + _EARLY > last.expires):
                 last = self._last = self._run()
             return last
-
-    def new_token(self) -> ExecCredential:
-        """Return new credentials; raises the errors of `token`."""
-        with self._lock:
-            self._last = self._run()
-            return self._last
 
     def _run(self) -> ExecCredential:
         try:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, KubeconfigError
 from awsauth.kube.address import proxy_for
-from awsauth.kube.server import BearerTokens, authorization
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
     from awsauth.kube.kubeconfig import ResolvedContext
+    from awsauth.kube.server import BearerTokens
 
 _T = TypeVar("_T")
 
@@ -56,7 +56,7 @@ class OfficialClientServer:
     def credentials(self, *, renew: bool = False) -> Mapping[str, str]:
         """Return the headers with the credentials (see `KubeServer.credentials`)."""
         if self._tokens:
-            return authorization(self._tokens, renew=renew)
+            return {"authorization": f"Bearer {self._tokens.token(renew=renew).value}"}
         # Renewal may run code of the caller, or of an auth-provider in the kubeconfig.
         settings = _prepared(self._api.configuration.auth_settings).values()
         return {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}

@@ -39,17 +39,8 @@ class BearerToken(Protocol):
 class BearerTokens(Protocol):
     """A source of tokens. Safe to use from several threads."""
 
-    def token(self) -> BearerToken:
-        """Return a token that is valid for a while: a cached one or a new one."""
-
-    def new_token(self) -> BearerToken:
-        """Return a new token."""
-
-
-def authorization(tokens: BearerTokens, *, renew: bool) -> Mapping[str, str]:
-    """Return the header with a token, or with a new one."""
-    token = tokens.new_token() if renew else tokens.token()
-    return {"authorization": f"Bearer {token.value}"}
+    def token(self, *, renew: bool = False) -> BearerToken:
+        """Return a token that is valid for a while: a cached one, or a new one."""
 
 
 class TokenFile:
@@ -82,17 +73,16 @@ class TokenFile:
         hint = "Check that the file exists, and that the program that renews it is running."
         raise KubeconfigError(message, location=visible(str(self._path)), hint=hint) from cause
 
-    def token(self) -> TokenFile:
+    def token(self, *, renew: bool = False) -> TokenFile:  # noqa: ARG002 - the file is read every time
         """Return the token that is in the file."""
         return self
-
-    new_token = token
 
 
 class KubeServer:
     """An API server and the caller's credentials, as a kubeconfig describes them.
 
-    Safe to use from several threads. Certificate files are read again when they have changed. A forked child process has connections of its own.
+    Safe to use from several threads. Certificate files are read again when they have changed. A forked child process has
+    connections of its own.
 
     Args:
         cluster: The cluster, as in a kubeconfig.
@@ -144,9 +134,7 @@ class KubeServer:
         Raises:
             AwsAuthError: the token cannot be obtained.
         """
-        if self._tokens:
-            return authorization(self._tokens, renew=renew)
-        token = self._user.get("token")
+        token = self._tokens.token(renew=renew).value if self._tokens else self._user.get("token")
         return {"authorization": f"Bearer {token}"} if token else {}
 
     def close(self) -> None:

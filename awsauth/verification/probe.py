@@ -85,7 +85,7 @@ class TokenProbe:
             UnreachableError: the API server cannot be reached.
             AwsAuthError: it does not answer otherwise, or no token can be made.
         """
-        transport = self.transport.with_token(self.tokens.new_token().value)
+        transport = self.transport.with_token(self.tokens.token(renew=True).value)
         try:
             found = self_review(transport)
         except AuthenticationError:

@@ -219,7 +219,7 @@ class _Reverter:
     """Reverts the change with a token that worked just before the change."""
 
     def __init__(self, transport: Transport, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
-        token = caller.tokens.new_token().value
+        token = caller.tokens.token(renew=True).value
         transport = transport.with_token(token, acts=True)
         self._store = RetryingStore(ClusterStore(transport))
         self._writer = writer

@@ -220,7 +220,7 @@ def test_a_fresh_token_is_always_another_and_is_handed_out_from_then_on(
     clock, source = Clock(monkeypatch), TokenSource(keys, "prod", region=REGION)
     first = source.token()
     clock.now += timedelta(seconds=1)
-    fresh = source.new_token()
+    fresh = source.token(renew=True)
     assert fresh is not first
     assert source.token() is fresh
 
@@ -228,7 +228,7 @@ def test_a_fresh_token_is_always_another_and_is_handed_out_from_then_on(
 def test_no_two_fresh_tokens_of_a_second_are_the_same(keys: AwsSession) -> None:
     # An API server would take the second for the first, and say whose that was some seconds ago.
     sources = [TokenSource(keys, "prod", region=REGION) for _ in range(2)]
-    values = [source.new_token().value for _ in range(10) for source in sources] + [sources[0].token().value]
+    values = [source.token(renew=True).value for _ in range(10) for source in sources] + [sources[0].token().value]
     assert len(set(values)) == 20
     for value in values:
         assert 0 < int(dict(parse_qsl(urlsplit(url_in(value)).query))["X-Amz-Expires"]) <= 60

@@ -30,7 +30,7 @@ def let_in(cluster: Cluster, name: str) -> str:
 
 
 def awaited(cluster: Cluster, source: TokenSource) -> Any:
-    return cluster.await_identity(lambda: source.new_token().value, lambda who: who is not None)
+    return cluster.await_identity(lambda: source.token(renew=True).value, lambda who: who is not None)
 
 
 def test_the_authenticator_takes_a_token_for_its_cluster_and_none_for_another(
@@ -71,7 +71,7 @@ def test_the_authenticator_takes_a_token_for_as_long_as_it_is_handed_out_and_not
     assert awaited(cluster, source) is not None
     signed = datetime.now(timezone.utc) - timedelta(minutes=minutes, seconds=-5)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: signed.replace(tzinfo=None))
-    assert (cluster.identity(source.new_token().value) is not None) == taken
+    assert (cluster.identity(source.token(renew=True).value) is not None) == taken
 
 
 def test_a_role_is_assumed_first_under_the_session_name_of_the_aws_cli(

@@ -301,13 +301,10 @@ class Tokens:
     def value(self) -> str:
         return self.values[0]
 
-    def token(self) -> Tokens:
-        self.asked.append("token")
-        return self
-
-    def new_token(self) -> Tokens:
-        self.asked.append("fresh")
-        del self.values[0]
+    def token(self, *, renew: bool = False) -> Tokens:
+        self.asked.append("fresh" if renew else "token")
+        if renew:
+            del self.values[0]
         return self
 
 
