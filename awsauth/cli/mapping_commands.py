@@ -33,8 +33,7 @@ def change_command(
     call: str,
     does: str,
     *params: click.Parameter,
-    plan: Callable[..., Plan],
-    observes: bool = False,
+    plan: Callable[..., Plan] | None = None,
 ) -> click.Command:
     """Return a command that plans a change, shows it, and makes it.
 
@@ -44,41 +43,33 @@ def change_command(
         call: The method and its arguments, as the help shows them.
         does: The help.
         *params: The parameters.
-        plan: Returns the plan, given the client and the parameters.
-        observes: Whether a new token can show the change.
+        plan: Returns the plan, given the client and the parameters. By default the method does, whose arguments have the
+            names of the parameters. It changes mappings, so a new token can show the change.
     """
+    planned = plan or partial(_planned, call.partition("(")[0])
 
     def run(invocation: Invocation, /, **given: Any) -> int:
         lost = [one for one in invocation.how.given if one not in ("--out", "--yes", "--dry-run")]
         if invocation.how.out and lost:
             raise click.UsageError(f"A plan does not keep {', '.join(lost)}: pass that to `awsauth apply`.")
-        return run_change(invocation, lambda client: plan(client, **given))
+        return run_change(invocation, lambda client: planned(client, **given))
 
     does_out = "Save the change as a plan instead of making it."
     out = kept_option("Options", "--out", does_out, metavar="FILE", type=click.Path())
-    shown = {"params": [*params, out], "help": does, "changes": True, "observes": observes}
+    shown = {"params": [*params, out], "help": does, "changes": True, "observes": plan is None}
     command = awsauth_command(name, f"client.{call}", **shown)(run)
     if group:
         group.add_command(command)
     return command
 
 
-def _mapping_command(
-    group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter
-) -> click.Command:
-    """Return a command that makes a change by a method of the client.
-
-    The parameters have the names of the method's arguments.
-    """
-
-    def plan(client: AwsAuthClient, **given: Any) -> Plan:
-        if given.get("username", "") is None:
-            [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
-            given["username"] = _username_of(client, key, arn)
-        planned: Plan = getattr(client.planning, call.partition("(")[0])(**given)
-        return planned
-
-    return change_command(group, name, call, does, *params, plan=plan, observes=True)
+def _planned(method: str, client: AwsAuthClient, **given: Any) -> Plan:
+    """Return the plan by a method of the client; it looks up a missing username."""
+    if given.get("username", "") is None:
+        [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
+        given["username"] = _username_of(client, key, arn)
+    plan: Plan = getattr(client.planning, method)(**given)
+    return plan
 
 
 def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
@@ -130,7 +121,7 @@ _MAPPING: Final = (_USERNAME_OF_NEW, GROUP_OPTION, _IF_MAPPED)
 add_command: Final = AwsAuthGroup(
     "add", help="Map a role, user or account, or extend its mapping. Repeating a command changes nothing."
 )
-_adding: Final = partial(_mapping_command, add_command)
+_adding: Final = partial(change_command, add_command)
 
 _adding(
     "role",
@@ -203,7 +194,7 @@ remove_command: Final = _Remove(
         )
     ],
 )
-_removing: Final = partial(_mapping_command, remove_command)
+_removing: Final = partial(change_command, remove_command)
 
 for _kind, _complete, _metavar in (("role", ROLES, "ARN"), ("user", USERS, "ARN"), ("account", ACCOUNTS, None)):
     _arn = f"{_kind}_arn" if _metavar else _kind
@@ -227,7 +218,7 @@ _removing(
     _USERNAME,
 ).hidden = True
 
-rename_command: Final = _mapping_command(
+rename_command: Final = change_command(
     None,
     "rename",
     "rename_principal(principal_arn, new_arn)",
