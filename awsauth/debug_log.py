@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from awsauth.core.text.display import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _LOGGER_NAME: Final = "awsauth"
 DETAIL: Final = 5  # the level of details, below DEBUG

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from awsauth.aws.errors import MISSING, pages_of
+from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, sso_role
@@ -21,11 +23,6 @@ from awsauth.core.entries.findings import IamFacts
 from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, AwsPermissionError, AwsServiceError, RoleError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from awsauth.aws.session import AwsSession
 
 _AT_ONCE: Final = 8
 # Seconds in which many principals are asked for.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,11 +19,9 @@ from awsauth.boundary import caused_by
 from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import COMPLETION, SHELLS
 from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
+from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
-
-if TYPE_CHECKING:
-    from awsauth.cli.invocation import Invocation
 
 # The module and short help of each command, in the order of the help. The help loads no module.
 _COMMANDS: Final = {

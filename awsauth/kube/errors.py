@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 from awsauth import errors
 from awsauth.backoff import retry_after
@@ -16,11 +17,7 @@ from awsauth.boundary import causes
 from awsauth.core.text.display import visible
 from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.kube.transport import Request
+from awsauth.kube.transport import Request
 
 _E = TypeVar("_E", bound=errors.ApiError)
 

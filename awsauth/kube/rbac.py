@@ -6,8 +6,9 @@ The API server tells both: ``SelfSubjectAccessReview`` and ``SelfSubjectReview``
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from awsauth.boundary import public
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
@@ -15,11 +16,7 @@ from awsauth.core.revisions.revision import NAMESPACE
 from awsauth.core.text.display import double_quoted, quoted
 from awsauth.errors import NotFoundError, UsageError
 from awsauth.kube.resources import fields_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from awsauth.kube.transport import Transport
+from awsauth.kube.transport import Transport
 
 # Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
 _NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
