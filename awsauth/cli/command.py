@@ -78,32 +78,30 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
     ]
 
 
-def _changing(*, may_be_unrecorded: bool) -> list[SectionedOption]:
-    """Return the options of commands that change something."""
-    dry_run = "Only show what would change; with =server the API server checks it too."
-    guard = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
-    normalize = "First make a file's text editable, as `awsauth fmt` does."
-    options = [
-        _change_option("-y --yes", "Do not ask.", is_flag=True),
-        _change_option(_WITHOUT_VALUE, dry_run, metavar="[=server]", type=click.Choice(["client", "server"])),
-        _change_option("--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
-        _change_option("--allow", "Permit what this guard refuses; repeatable.", **guard),
-        _change_option("--normalize", normalize, is_flag=True),
-        _change_option("--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True),
-    ]
-    return options if may_be_unrecorded else options[:-1]
+_DRY_RUN: Final = "Only show what would change; with =server the API server checks it too."
+_GUARD: Final[Any] = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
+_REVERT: Final = "Revert the change if a new token, yours or one of --verify, is still refused by then."
+_SECONDS: Final[Any] = {"metavar": "SECONDS", "type": float, "default": 0.0}
 
-
-def _observing() -> list[SectionedOption]:
-    """Return the options of changes whose effect can be waited for."""
-    verify = "Also wait for a new token of this role; repeatable."
-    revert = "Revert the change if a new token, yours or one of --verify, is still refused by then."
-    seconds: Any = {"metavar": "SECONDS", "type": float, "default": 0.0}
-    return [
-        _change_option("--wait", "Wait until a new token shows the change, at most 3600.", **seconds),
-        _change_option("--verify", verify, metavar="ROLE-ARN", multiple=True),
-        _change_option("--revert-after", revert, **seconds),
-    ]
+# The options of changes that always make a revision, of all other changes, and of changes that can be waited for.
+RECORDED: Final = (
+    _change_option("-y --yes", "Do not ask.", is_flag=True),
+    _change_option(_WITHOUT_VALUE, _DRY_RUN, metavar="[=server]", type=click.Choice(["client", "server"])),
+    _change_option("--reason", "Why; stored with the revision.", metavar="TEXT", default=""),
+    _change_option("--allow", "Permit what this guard refuses; repeatable.", **_GUARD),
+    _change_option("--normalize", "First make a file's text editable, as `awsauth fmt` does.", is_flag=True),
+)
+CHANGE: Final = (
+    *RECORDED,
+    _change_option("--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True),
+)
+OBSERVED: Final = (
+    _change_option("--wait", "Wait until a new token shows the change, at most 3600.", **_SECONDS),
+    _change_option(
+        "--verify", "Also wait for a new token of this role; repeatable.", metavar="ROLE-ARN", multiple=True
+    ),
+    _change_option("--revert-after", _REVERT, **_SECONDS),
+)
 
 
 class _Sectioned(click.Command):
@@ -126,9 +124,7 @@ class AwsAuthCommand(_Sectioned):
 
     Args:
         library: The call of the library that does the same, for the help.
-        changes: Whether it has the options of a change.
-        always_recorded: Whether its change always makes a revision.
-        observes: Whether it has the options that wait for the effect of a change.
+        changes: The options of a change, if it makes one.
         writes: Whether it changes something, although it does not have the options of a change.
         connection: The options of the connection that its help shows. It refuses the others itself.
         outputs: Its output formats.
@@ -138,9 +134,7 @@ class AwsAuthCommand(_Sectioned):
         self,
         *args: Any,
         library: str,
-        changes: bool = False,
-        always_recorded: bool = False,
-        observes: bool = False,
+        changes: Sequence[SectionedOption] = (),
         writes: bool = False,
         connection: Container[str] = _ALL,
         outputs: Sequence[OutputFormat] = ("text", "json", "markdown"),
@@ -149,13 +143,9 @@ class AwsAuthCommand(_Sectioned):
         super().__init__(*args, **attributes)
         self.library = library
         self.outputs = outputs
-        self.changes = changes
-        self.writes = writes or changes
-        self.params += [
-            *(_changing(may_be_unrecorded=not always_recorded) if changes else ()),
-            *(_observing() if observes else ()),
-            *_shared(outputs, connection),
-        ]
+        self.changes = bool(changes)
+        self.writes = writes or self.changes
+        self.params += [*changes, *_shared(outputs, connection)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words, with the default value of ``--dry-run``.

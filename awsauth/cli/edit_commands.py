@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 import awsauth
-from awsauth.cli.command import awsauth_command
+from awsauth.cli.command import CHANGE, OBSERVED, awsauth_command
 from awsauth.cli.confirm import run_change
 from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
@@ -39,7 +39,7 @@ _HINT: Final = (
 _BASE: Final = "# Edited from "
 
 
-@awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=True, observes=True)
+@awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=(*CHANGE, *OBSERVED))
 @click.option(
     "--from", "source", type=click.File("rb"), metavar="FILE", help="Apply the text in this file, without an editor."
 )
@@ -172,7 +172,7 @@ def _plan_of_text(invocation: Invocation, client: AwsAuthClient, document: Docum
 @awsauth_command(
     "fmt",
     "client.apply(awsauth.normalize(client.read())), of AwsAuthClient.from_file(path, normalize=True)",
-    changes=True,
+    changes=CHANGE,
 )
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if the text would change.")
 def fmt_command(invocation: Invocation, /, *, check_only: bool) -> int:

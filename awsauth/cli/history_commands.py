@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from awsauth.cli.command import awsauth_command
+from awsauth.cli.command import OBSERVED, RECORDED, awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
@@ -85,7 +85,7 @@ def _title(kind: str, info: RevisionInfo | EntryRevision, by: str) -> str:
     return f"Revision {info.number}, {kind}{when}, by {by}{reason}"
 
 
-@awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=True, always_recorded=True, observes=True)
+@awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=(*RECORDED, *OBSERVED))
 @click.argument("revision", type=int, required=False, shell_complete=REVISIONS)
 @click.option("--to", type=int, metavar="REVISION", help="The revision to restore.", shell_complete=REVISIONS)
 @click.option("--exact", is_flag=True, help="Also remove what others have added since.")
@@ -112,7 +112,7 @@ def rollback_command(invocation: Invocation, /, *, revision: int | None, to: int
     return confirm_and_apply(invocation, propose)
 
 
-@awsauth_command("rollback", "client.rollback_entries(to=revision)", changes=True, always_recorded=True)
+@awsauth_command("rollback", "client.rollback_entries(to=revision)", changes=RECORDED)
 @click.argument("revision", type=int, required=False)
 def entry_rollback_command(invocation: Invocation, /, *, revision: int | None) -> int:
     """Undo the last change of access entries, or all changes after a revision.

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import awsauth_command, choice
+from awsauth.cli.command import RECORDED, awsauth_command, choice
 from awsauth.cli.confirm import Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
@@ -38,7 +38,7 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _RESTORE: Final = "pass restore_ownership=True"
 
 
-@awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=True, always_recorded=True)
+@awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=RECORDED)
 @click.argument(
     "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
 )
