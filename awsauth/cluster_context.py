@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.explain.explanation import Explanation
-    from awsauth.core.explain.who_can import Grants
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
@@ -190,20 +188,6 @@ class ClusterContext:
         has_nodes = mode == "API" or any(one.lets_nodes_in for one in entries)
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
-
-    def with_access_entries(self, explanation: Explanation) -> Explanation:
-        """Return an explanation that takes the cluster's access entries into account."""
-        if self.eks is None:
-            return explanation
-        from awsauth.core.explain.explain import add_entries  # no change needs it
-
-        return add_entries(explanation, self.entries_state())
-
-    def grants_with_entries(self, found: Grants) -> Grants:
-        """Return the principals of grants, with access entries taken into account."""
-        from awsauth.core.explain.who_can import grants_with_entries
-
-        return grants_with_entries(found, self.entries_state())
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""

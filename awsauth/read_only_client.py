@@ -106,11 +106,11 @@ class ReadOnlyClient:
         Raises:
             UsageError: not exactly one of `group` and `username` is given.
         """
-        from awsauth.core.explain.who_can import who_can
+        from awsauth.core.explain.who_can import grants_with_entries, who_can
 
         check_texts(group=group, username=username)
         found = who_can(self.read(), group=group, username=username)
-        return self._cluster_context.grants_with_entries(found) if self._cluster_context else found
+        return grants_with_entries(found, self._cluster_context.entries_state()) if self._cluster_context else found
 
     def exists(self) -> bool:
         """Return whether the object exists."""
@@ -142,10 +142,10 @@ class ReadOnlyClient:
         Raises:
             InvalidValueError: `caller` is not the ARN of a role or user.
         """
-        from awsauth.core.explain.explain import explain
+        from awsauth.core.explain.explain import add_entries, explain
 
-        found = explain(self.read(), caller)
-        return self._cluster_context.with_access_entries(found) if self._cluster_context else found
+        found, context = explain(self.read(), caller), self._cluster_context
+        return add_entries(found, context.entries_state()) if context and context.eks else found
 
     def health_check(
         self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")

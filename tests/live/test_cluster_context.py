@@ -12,7 +12,7 @@ from awsauth.connections.eks import EksClusterInfo
 from awsauth.core.edit.changes import RemoveRole
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.explain.explain import explain
+from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.lint.lint import lint
 from awsauth.errors import AwsServiceError
@@ -77,7 +77,8 @@ def test_where_access_entries_cannot_be_read_an_explanation_depends_on_them(
     transport: Transport, mode: AuthenticationMode | None
 ) -> None:
     for caller in ("me", "nobody"):
-        found = ClusterContext(transport, Closed(mode)).with_access_entries(explain(DOCUMENT, f"{PREFIX}/{caller}"))
+        state = ClusterContext(transport, Closed(mode)).entries_state()
+        found = add_entries(explain(DOCUMENT, f"{PREFIX}/{caller}"), state)
         assert found.verdict == "depends"
         assert "eks:ListAccessEntries" in str(found)
         assert "the caller has none." not in str(found)
