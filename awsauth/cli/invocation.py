@@ -7,7 +7,7 @@ import re
 import sys
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar, cast
 
 import click
 
@@ -80,8 +80,7 @@ _TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig
 
 def shared_options(ctx: click.Context) -> dict[str, Any]:
     """Return the values of the shared options, given before or after the command."""
-    options: dict[str, Any] = ctx.meta.setdefault("awsauth.cli", {})
-    return options
+    return cast("dict[str, Any]", ctx.meta.setdefault("awsauth.cli", {}))
 
 
 def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:

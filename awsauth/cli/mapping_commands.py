@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import click
 
-from awsauth.cli.command import CHANGE, OBSERVED, AwsAuthGroup, awsauth_command, kept_option
+from awsauth.cli.command import CHANGE, OBSERVED, AwsAuthGroup, SectionedOption, awsauth_command, kept_option
 from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
 from awsauth.cli.confirm import run_change
 from awsauth.core.access.matching import canonical, casefold_arn, entries_for
@@ -68,8 +68,7 @@ def _planned(method: str, client: AwsAuthClient, **given: Any) -> Plan:
     if given.get("username", "") is None:
         [(key, arn)] = [(key, given[name]) for name, key in _KEYS.items() if name in given]
         given["username"] = _username_of(client, key, arn)
-    plan: Plan = getattr(client.planning, method)(**given)
-    return plan
+    return cast("Plan", getattr(client.planning, method)(**given))
 
 
 def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
@@ -95,9 +94,7 @@ def argument(name: str, complete: Any = None, metavar: str | None = None) -> cli
     return click.Argument([name], metavar=metavar, shell_complete=complete)
 
 
-def option(names: str, does: str, **attributes: Any) -> click.Option:
-    """Return an option, given its names in one text and its help."""
-    return click.Option(names.split(), help=does, **attributes)
+option: Final = partial(SectionedOption, "Options")  # takes the names in one text, and the help
 
 
 def choice_option(names: str, does: str, values: Sequence[str], default: str) -> click.Option:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
-    Make = Callable[[Callable[[Snapshot], PendingChange], Options], Result]
 
 NOT_OBSERVED: Final = "not-observed"
 NOT_SEEN_YET: Final = "not-seen-yet"
@@ -46,7 +45,7 @@ SEEN_AFTER: Final = 3.0
 
 
 def apply_and_verify(
-    make: Make,
+    make: Callable[[Callable[[Snapshot], PendingChange], Options], Result],
     propose: Callable[[Snapshot], PendingChange],
     options: Options,
     *,
@@ -72,14 +71,14 @@ def apply_and_verify(
     if options.get("dry_run"):
         return make(propose, options)
     wait, revert_after = options.get("wait", 0.0), options.get("revert_after", 0.0)
-    transport, witnesses = _witnesses(connection, options)
+    witnesses = _witnesses(connection, options)
     proposed: list[PendingChange] = []
 
     def remembered(snapshot: Snapshot) -> PendingChange:
         proposed[:] = [propose(snapshot)]
         return proposed[0]
 
-    reverter = _Reverter(transport, witnesses[0].probe, writer) if witnesses and revert_after else None
+    reverter = _Reverter(witnesses[0].probe, writer) if witnesses and revert_after else None
     result = make(remembered, options)
     if not result.changed:
         return result
@@ -93,11 +92,8 @@ def apply_and_verify(
     return replace(result, findings=(*result.findings, *findings))
 
 
-def _witnesses(connection: Connection | None, options: Options) -> tuple[Transport, list[_Witness]]:
-    """Return the transport, and the caller and the named roles.
-
-    Without AWS credentials, there are none.
-    """
+def _witnesses(connection: Connection | None, options: Options) -> list[_Witness]:
+    """Return the caller and the named roles; none without AWS credentials."""
     verify = options.get("verify", ())
     if not connection:
         hint = "Leave wait=, verify= and revert_after= out."
@@ -106,11 +102,11 @@ def _witnesses(connection: Connection | None, options: Options) -> tuple[Transpo
     if tokens:
         caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
         roles = dict.fromkeys(role for role in verify if role != CALLER)
-        return transport, [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
+        return [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
     if verify or options.get("revert_after"):
         hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
         raise UsageError("New tokens cannot be made, because this connection has no AWS credentials.", hint=hint)
-    return transport, []
+    return []
 
 
 class _Witness:
@@ -218,9 +214,9 @@ def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...
 class _Reverter:
     """Reverts the change with a token that worked just before the change."""
 
-    def __init__(self, transport: Transport, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
+    def __init__(self, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
         token = caller.tokens.token(renew=True).value
-        transport = transport.with_token(token, acts=True)
+        transport = caller.transport.with_token(token, acts=True)
         self._store = RetryingStore(ClusterStore(transport))
         self._writer = writer
         self._revision = self._parent = 0
