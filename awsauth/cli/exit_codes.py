@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from awsauth import errors
+from awsauth import errors as e
 
 DONE: Final = 0
 FOUND: Final = 1
@@ -34,28 +34,19 @@ MEANINGS: Final = {
     READER_GONE: "the program that read the output has ended",
 }
 
-_ERRORS: Final[dict[int, tuple[type[errors.AwsAuthError], ...]]] = {
-    USAGE: (
-        *(errors.UsageError, errors.InvalidValueError),
-        *(errors.PolicyError, errors.PlanError, errors.FragmentError),
-    ),
-    REFUSED: (errors.GuardError, errors.UnprovenHistoryError, errors.RevertedError),
-    NOT_FOUND: (errors.RevisionNotFoundError, errors.NotFoundError, errors.ClusterNotFoundError, errors.RoleError),
-    NOT_ALLOWED: (
-        *(errors.AuthenticationError, errors.ForbiddenError, errors.AdmissionError),
-        *(errors.CredentialsError, errors.AwsPermissionError),
-    ),
-    CONFLICT: (
-        *(errors.PlanOutdatedError, errors.MappingConflictError, errors.ConflictError),
-        *(errors.FileChangedError, errors.RevisionTakenError),
-    ),
+_ERRORS: Final[dict[int, tuple[type[e.AwsAuthError], ...]]] = {
+    USAGE: (e.UsageError, e.InvalidValueError, e.PolicyError, e.PlanError, e.FragmentError),
+    REFUSED: (e.GuardError, e.UnprovenHistoryError, e.RevertedError),
+    NOT_FOUND: (e.RevisionNotFoundError, e.NotFoundError, e.ClusterNotFoundError, e.RoleError),
+    NOT_ALLOWED: (e.AuthenticationError, e.ForbiddenError, e.AdmissionError, e.CredentialsError, e.AwsPermissionError),
+    CONFLICT: (e.PlanOutdatedError, e.MappingConflictError, e.ConflictError, e.FileChangedError, e.RevisionTakenError),
     UNREACHED: (
-        *(errors.KubeconfigError, errors.UnreachableError, errors.UnavailableError),
-        *(errors.AwsServiceError, errors.OutcomeUnknownError, errors.NotRevertedError),
+        *(e.KubeconfigError, e.UnreachableError, e.UnavailableError),
+        *(e.AwsServiceError, e.OutcomeUnknownError, e.NotRevertedError),
     ),
     UNFIT: (
-        *(errors.AwsAuthError, errors.EditError, errors.ManifestError, errors.FileError),
-        *(errors.HistoryError, errors.ApiError, errors.RecoveryError, errors.InternalError),
+        *(e.AwsAuthError, e.EditError, e.ManifestError, e.FileError),
+        *(e.HistoryError, e.ApiError, e.RecoveryError, e.InternalError),
     ),
 }
 
@@ -67,6 +58,6 @@ _OF_FILES: Final = {errno.ENOENT: NOT_FOUND, **dict.fromkeys((errno.EACCES, errn
 
 def code_of(error: BaseException) -> int:
     """Return the exit code for an error."""
-    if type(error) is errors.FileError and error.errno in _OF_FILES:
+    if type(error) is e.FileError and error.errno in _OF_FILES:
         return _OF_FILES[error.errno]
     return next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), UNFIT)
