@@ -95,9 +95,7 @@ class ClusterContext:
 
         around = case.context
         altered = {diff.principal_arn for diff in around.entry_diffs}
-        admins = [
-            entry for entry in around.access_entries if makes_admin(entry.principal, (mapping_of(entry, ()),), case)
-        ]
+        admins = [one for one in around.access_entries if makes_admin(one.principal, (mapping_of(one, ()),), case)]
         kept = frozenset(one.principal_arn for one in admins) - altered
         if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()
@@ -177,9 +175,8 @@ class ClusterContext:
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
             if cluster.maps_sso_roles(document):
-                found += cluster.replaced_sso_roles(
-                    document, _or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
-                )
+                roles = _or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
+                found += cluster.replaced_sso_roles(document, roles)
         owners = _or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
         found += cluster.owned_revisions(owners)
         if not exists:

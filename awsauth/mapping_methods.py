@@ -341,10 +341,8 @@ class Transaction(MappingMethods[None]):
     One thread uses it. If the block raises, nothing is written.
     """
 
-    def __init__(
-        self, commit: Callable[[Sequence[c.Change], tuple[Finding, ...]], Result], roles: RoleResolver
-    ) -> None:
-        self._commit = commit
+    def __init__(self, write: Callable[[Sequence[c.Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
+        self._write = write
         self._roles = roles
         self._changes: list[c.Change] = []
         self._findings: tuple[Finding, ...] = ()
@@ -379,4 +377,4 @@ class Transaction(MappingMethods[None]):
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._ended = True
         if kind is None:
-            self._result = self._commit(self._changes, self._findings)
+            self._result = self._write(self._changes, self._findings)

@@ -106,12 +106,10 @@ class AccessEntries:
         if not entry.takes_policies:
             return entry
         with self._calling("the policies of access entries cannot be listed", unless=MISSING) as eks:
-            listed = pages_of(
-                eks, "list_associated_access_policies", clusterName=self.cluster.name, principalArn=entry.principal_arn
-            )
+            named = {"clusterName": self.cluster.name, "principalArn": entry.principal_arn}
+            listed = pages_of(eks, "list_associated_access_policies", **named)
             policies = (
-                AccessPolicy(policy["policyArn"], tuple(policy["accessScope"].get("namespaces", ())))
-                for policy in listed
+                AccessPolicy(one["policyArn"], tuple(one["accessScope"].get("namespaces", ()))) for one in listed
             )
             return replace(entry, policies=tuple(policies))
         return None

@@ -350,9 +350,8 @@ class _Failure:
         if self._status is not None:
             may_be_done = not 400 <= self._status < 500 and row is not _THROTTLED
         if look and may_be_done:
-            return errors.OutcomeUnknownError(
-                f"{message.rstrip('.')}. AWS may have done it.", hint=f"{look} {hint}".rstrip()
-            )
+            message = f"{message.rstrip('.')}. AWS may have done it."
+            return errors.OutcomeUnknownError(message, hint=f"{look} {hint}".rstrip())
         error = row.kind(message, hint=hint)
         if isinstance(error, errors.AwsServiceError):
             error.code = self.code

@@ -104,7 +104,6 @@ class InstanceMetadata:
             pass
         if status and not deadline.is_over:
             return status, text
-        self.problem = (
-            f"does not answer at {self.endpoint} (this is not an EC2 instance, or a container with a hop limit of 1)"
-        )
+        why = "this is not an EC2 instance, or a container with a hop limit of 1"
+        self.problem = f"does not answer at {self.endpoint} ({why})"
         return 0, ""

@@ -71,9 +71,8 @@ def _reported(source: Callable[[], SourceReport]) -> SourceReport:
 
 def _together(reports: Iterable[SourceReport]) -> SourceReport:
     each = list(reports)
-    return SourceReport(
-        tuple(user for one in each for user in one.users), tuple(note for one in each for note in one.notes)
-    )
+    users = tuple(user for one in each for user in one.users)
+    return SourceReport(users, tuple(note for one in each for note in one.notes))
 
 
 def _node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:

@@ -233,9 +233,7 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-_KEYS: Final = frozenset(
-    {"apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo"}
-)
+_KEYS: Final = {"apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo"}
 _API_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _ENVIRONMENT: Final = frozenset({"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS_REGIONAL_ENDPOINTS"})
 _AWS_GLOBAL: Final = frozenset({"--region", "--profile", "--output"})

@@ -79,9 +79,8 @@ class Program(AwsAuthGroup):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a command or option without loading the commands."""
-        found = [
-            CompletionItem(name, help=does) for name, (_, does) in _COMMANDS.items() if name.startswith(incomplete)
-        ]
+        named = [name for name in _COMMANDS if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=_COMMANDS[name][1]) for name in named]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -80,6 +80,7 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
 
 _DRY_RUN: Final = "Only show what would change; with =server the API server checks it too."
 _GUARD: Final[Any] = {"metavar": "GUARD[=PRINCIPAL]", "multiple": True, "shell_complete": complete_allow}
+_VERIFY: Final = "Also wait for a new token of this role; repeatable."
 _REVERT: Final = "Revert the change if a new token, yours or one of --verify, is still refused by then."
 _SECONDS: Final[Any] = {"metavar": "SECONDS", "type": float, "default": 0.0}
 
@@ -97,9 +98,7 @@ CHANGE: Final = (
 )
 OBSERVED: Final = (
     _change_option("--wait", "Wait until a new token shows the change, at most 3600.", **_SECONDS),
-    _change_option(
-        "--verify", "Also wait for a new token of this role; repeatable.", metavar="ROLE-ARN", multiple=True
-    ),
+    _change_option("--verify", _VERIFY, metavar="ROLE-ARN", multiple=True),
     _change_option("--revert-after", _REVERT, **_SECONDS),
 )
 
@@ -190,14 +189,12 @@ class AwsAuthCommand(_Sectioned):
             formatter.write(f"{'':{formatter.current_indent}}{self.library}\n")
 
 
-def awsauth_command(
-    name: str, library: str, **attributes: Any
-) -> Callable[[Callable[..., int | None]], AwsAuthCommand]:
+def awsauth_command(name: str, call: str, **attributes: Any) -> Callable[[Callable[..., int | None]], AwsAuthCommand]:
     """Return a decorator for a function that takes the `Invocation` first.
 
     The function returns the exit code; None stands for 0.
     """
-    make = click.command(name, cls=AwsAuthCommand, library=library, **attributes)
+    make = click.command(name, cls=AwsAuthCommand, library=call, **attributes)
     return lambda function: make(click.make_pass_decorator(Invocation)(function))
 
 

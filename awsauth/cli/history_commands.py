@@ -58,9 +58,8 @@ def show_command(invocation: Invocation, /, *, revision: int) -> None:
     """Show a revision with its data; with -o json the object that stores it."""
     found = invocation.answer(lambda client: client.show(revision))
     texts = {visible(key): visible(text, keep="\n").rstrip("\n") for key, text in found.data.items()}
-    text = "\n".join(
-        [_title(found.info.title, found.info, found.info.by), *(f"{key}:\n{shown}" for key, shown in texts.items())]
-    )
+    shown = (f"{key}:\n{text}" for key, text in texts.items())
+    text = "\n".join([_title(found.info.title, found.info, found.info.by), *shown])
     invocation.report({"is_intact": found.is_intact, "revision": found.to_object()}, text)
     if not found.is_intact:
         invocation.screen.tell("The revision was altered after it was recorded: its data does not match its digest.")

@@ -81,7 +81,6 @@ def sync_command(
     sources: tuple[str, ...],
     owner: str | None,
     plans: bool,
-    max_removals: str | None,
     approved: IO[bytes] | None,
     **options: Any,
 ) -> int:
@@ -96,10 +95,9 @@ def sync_command(
         message = "A manifest on standard input has no place for the records of owners."
         raise UsageError(message, hint="Name the manifest's file.")
     fragments = [Fragment.from_text(raw, name, owner=owner) for name, raw in _files(sources)]
-    options["max_removals"] = (
-        int(max_removals) if max_removals and re.fullmatch(r"\d{1,9}", max_removals) else max_removals
-    )
-
+    most = options["max_removals"]
+    if most and re.fullmatch(r"\d{1,9}", most):
+        options["max_removals"] = int(most)
     with naming(approved or ""):
         planned = SyncReport.from_text(read_input(approved)) if approved else None
     words = ["sync", *sources, *(("--owner", owner) if owner else ()), "--restore-ownership"]

@@ -30,9 +30,7 @@ _DEFINITE: Final = frozenset({410, 429})
 _ADMISSION: Final = re.compile(
     r"admission webhook \"|(?:Validating|Mutating)AdmissionPolicy '|failed calling webhook|failed calling admission"
 )
-_TOO_LARGE: Final = re.compile(
-    r"request is too large|Request entity too large|larger than max|Too long: may not be more"
-)
+_TOO_BIG: Final = re.compile(r"request is too large|Request entity too large|larger than max|Too long: may not be more")
 _LONGEST_MESSAGE: Final = 2_000
 _CHECK_TRUST: Final = (
     "Check `certificate-authority-data` and the address in the kubeconfig, and whether a proxy on the way presents a "
@@ -67,7 +65,7 @@ def _known_refusal(answer: _Refusal) -> tuple[type[errors.ApiError], str, str] |
         return errors.AdmissionError, message, hint
     if _ADMISSION.search(answer.message):
         return errors.AdmissionError, "The cluster's admission control refused the request:", _ASK_ADMIN
-    if answer.code == 413 or _TOO_LARGE.search(answer.message):
+    if answer.code == 413 or _TOO_BIG.search(answer.message):
         hint = "Remove something: a ConfigMap may hold 1 MiB, and a whole object about 1.5 MiB."
         return errors.ApiError, "The object is too large for the API server.", hint
     if answer.code == 401:

@@ -271,11 +271,9 @@ def _by_name(items: Any, singular: str, file: Path) -> Mapping[str, Mapping[str,
     return found
 
 
-def _is_named(item: Any, singular: str) -> bool:
+def _is_named(item: Any, kind: str) -> bool:
     one = item or {}
-    return (
-        isinstance(one, dict) and isinstance(one.get("name") or "", str) and isinstance(one.get(singular) or {}, dict)
-    )
+    return isinstance(one, dict) and isinstance(one.get("name") or "", str) and isinstance(one.get(kind) or {}, dict)
 
 
 def _resolved(one: Mapping[str, Any], folder: str) -> Mapping[str, Any]:
