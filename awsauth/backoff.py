@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from awsauth.boundary import causes
 from awsauth.debug_log import log_debug
 from awsauth.errors import UnavailableError
 
 _T = TypeVar("_T")
-
-_FIRST: Final = 0.02
 
 
 class Backoff:
@@ -64,7 +62,7 @@ class Backoff:
         left = self._end - self._clock()
         if left <= 0 or at_least > left:
             return False
-        most = min(self._longest, _FIRST * 2**self._pauses)
+        most = min(self._longest, 0.02 * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
         log_debug("Waiting before the next attempt; %s seconds are left", round(left))
         self._sleep(min(left, at_least + random.uniform(0, most)))  # noqa: S311 - spreads writers, guards nothing

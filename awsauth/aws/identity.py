@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 _POD_IDENTITY_HOSTS: Final = frozenset({"169.254.170.23", "fd00:ec2::23"})
-_IRSA_FOLDER: Final = "/eks.amazonaws.com/"
 
 # By this library's name for a source of credentials.
 _IN_WORDS: Final = dict(CREDENTIAL_SOURCES.values()) | {
@@ -213,6 +212,6 @@ def _source(method: str) -> str:
     if source == "container":
         host = urlsplit(os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")).hostname
         return "pod-identity" if host in _POD_IDENTITY_HOSTS else source
-    if source == "web-identity" and _IRSA_FOLDER in os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""):
+    if source == "web-identity" and "/eks.amazonaws.com/" in os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""):
         return "irsa"
     return source

@@ -51,16 +51,11 @@ class Token:
 
     Attributes:
         value: The token itself; not shown in the repr.
-        signed_at: The time of the signature.
+        expires_at: The time until which it is reused.
     """
 
     value: str = field(repr=False)
-    signed_at: datetime
-
-    @property
-    def expires_at(self) -> datetime:
-        """The time until which it is reused."""
-        return self.signed_at + LASTS
+    expires_at: datetime
 
 
 @dataclass(eq=False)
@@ -113,11 +108,8 @@ class TokenSource:
             credentials, last = self._frozen(), self._token
             if renew:
                 return self._signed(credentials, next(_OTHERS))
-            if (
-                not last
-                or self._signed_with != credentials.access_key
-                or not last.signed_at <= _now() < last.expires_at
-            ):
+            rest = last.expires_at - _now() if last else timedelta(0)  # longer than LASTS after the clock was set back
+            if not last or self._signed_with != credentials.access_key or not timedelta(0) < rest <= LASTS:
                 last = self._signed(credentials, _EXPIRES)
             return last
 
@@ -189,7 +181,7 @@ class TokenSource:
             message = f"The token would have {len(value):,} bytes, but the cluster accepts {_LARGEST:,}."
             hint = "Use a role, or a session with fewer tags: the session token of the credentials is too long."
             raise CredentialsError(message, hint=hint)
-        self._token, self._signed_with = Token(value, now), credentials.access_key
+        self._token, self._signed_with = Token(value, now + LASTS), credentials.access_key
         return self._token
 
 
