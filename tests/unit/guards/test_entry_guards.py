@@ -116,6 +116,34 @@ def test_without_an_administrator_before_nothing_is_lost() -> None:
     assert refused([entry("ci", VIEW)], []) == []
 
 
+@pytest.mark.parametrize(
+    ("left", "codes"),
+    [
+        (BOSS, []),
+        (entry("two", groups=("platform",)), []),
+        (entry("two", VIEW), ["last-admin"]),
+        (entry("two", ADMIN_POLICY, tags={"awsauth/temporary": "2026-01-01T00:00:00Z"}), ["last-admin"]),
+        (entry("two", ADMIN_POLICY, tags={"awsauth/temporary-policy": "2026-01-01T00:00:00Z"}), ["last-admin"]),
+        (AccessEntry(f"{ROLE}/two"), ["last-admin"]),
+    ],
+    ids=["by policy", "by RBAC", "no administrator", "an entry for a recovery", "a policy for a recovery", "unread"],
+)
+def test_an_administrator_by_an_entry_is_left_when_a_mapping_goes(left: AccessEntry, codes: list[str]) -> None:
+    before, facts = roles(role("ops", "ops", MASTERS)), GuardContext(access_entries=(left,), caller_arn=OTHER)
+    facts = facts._replace(authentication_mode="API_AND_CONFIG_MAP", admin_groups=frozenset({"platform"}))
+    found = run_guards(before, roles(), facts)
+    assert [one.code for one in found if one.severity is Severity.ERROR] == codes
+
+
+def test_a_caller_with_an_entry_loses_nothing_with_its_mapping() -> None:
+    before, facts = (
+        roles(role("me", "me", MASTERS)),
+        GuardContext(access_entries=(entry("me", VIEW), BOSS), caller_arn=ME),
+    )
+    found = run_guards(before, roles(), facts._replace(authentication_mode="API_AND_CONFIG_MAP"))
+    assert [one.code for one in found] == ["entry-shadows"]
+
+
 # The caller
 
 
