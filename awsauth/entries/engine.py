@@ -52,9 +52,6 @@ _DONE: Final = {
     "delete": "deleted the access entry of {}",
 }
 
-_SHOWN: Final = 3
-_MOST: Final = 30
-
 
 class PendingEntries(NamedTuple):
     """A change of access entries, and the state that it is made for.
@@ -287,7 +284,7 @@ def _check_policies(diffs: Iterable[EntryDiff], calls: AccessEntries) -> None:
     for policy in given:
         if policy.policy_arn not in known:
             names = sorted(arn.rpartition("/")[2] for arn in known)
-            hint = f"Use one of {listed(get_close_matches(policy.name, names, _SHOWN, 0.3) or names, _MOST)}."
+            hint = f"Use one of {listed(get_close_matches(policy.name, names, 3, 0.3) or names, 30)}."
             raise InvalidValueError(f"EKS has no access policy {quoted(policy.name)}.", hint=hint)
 
 

@@ -231,7 +231,7 @@ def _broken_behind(oldest: RevisionInfo, listing: RevisionList) -> str:
     """
     if not oldest.parent:
         return ""
-    if listing.find(oldest.parent):
+    if any(info.number == oldest.parent for info in listing.revisions):
         return f"came from another revision {oldest.parent} than the one that exists"
     # The parent may have been pruned if it is older than all that are kept, or than as many as are always kept.
     later = sum(other.number > oldest.parent for other in listing.revisions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
     from awsauth.connections.eks import EksConnection
     from awsauth.recovery.plan import Way
-
-_SHOWN: Final = 5
 
 
 class Discovery(NamedTuple):
@@ -142,7 +140,7 @@ def _look_at_others(entries: AccessEntries, caller: Caller, way: Way, notes: lis
     others = [found.principal_arn for found in administrators if not found.is_temporary]
     if others and way == "access-entry":
         advice = "If you may assume one of them, pass it as creator_role=…."
-        notes.append(f"These are administrators by access entries: {listed(others, _SHOWN)}. {advice}")
+        notes.append(f"These are administrators by access entries: {listed(others, 5)}. {advice}")
 
 
 def _iam_arn(session: AwsSession, caller: Caller, given: str | None) -> str:

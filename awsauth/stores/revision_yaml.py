@@ -15,7 +15,6 @@ from awsauth.errors import HistoryError
 # The beginning of the data. The part before it is small, and enough for a list.
 _DATA: Final = "\ndata:"
 
-_FIRST_KEYS: Final = ("apiVersion:", "data:", "kind:", "metadata:", "revision:")
 _DEEPEST: Final = 20
 _TEXT: Final = "tag:yaml.org,2002:str"
 
@@ -68,7 +67,7 @@ def _check_simple(text: str) -> None:
 
     The loader follows tags, aliases and any depth, on the C stack.
     """
-    if not text.startswith(_FIRST_KEYS):
+    if not text.startswith(("apiVersion:", "data:", "kind:", "metadata:", "revision:")):
         raise ValueError("it does not begin like an object")
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):

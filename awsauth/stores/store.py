@@ -120,10 +120,6 @@ class RevisionList(NamedTuple):
     now: datetime
     invalid: tuple[InvalidRevision, ...] = ()
 
-    def find(self, number: int) -> RevisionInfo | None:
-        """Return the revision with this number, or None."""
-        return next((info for info in self.revisions if info.number == number), None)
-
     def chain(self, head: Head | None) -> Iterator[RevisionInfo]:
         """Yield the revision that an object names, and its ancestors.
 

@@ -34,9 +34,6 @@ _LISTS: Final[tuple[Path, ...]] = (
     *((*prefix, name) for prefix in ((), ("static",)) for name in ("roles", "users")),  # polarsquad's eks-auth-sync
 )
 
-# Lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync.
-_OUTER: Final = ("items", "scanners")
-
 # Where objects say that their principals come from another source.
 _ELSEWHERE: Final = {
     ("spec", "syncIamGroups"): "the members of IAM groups",  # gp42's AwsAuthSyncConfig
@@ -96,7 +93,7 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
 
 def _items(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Yield the principals in a file, or errors, with their paths."""
-    for name in _OUTER:
+    for name in ("items", "scanners"):  # lists of objects: of Kubernetes, and of polarsquad's eks-auth-sync
         objects = _at(value, (name,))
         for index, one in enumerate(objects if isinstance(objects, list) else ()):
             yield from _items(one, (*path, name, index))

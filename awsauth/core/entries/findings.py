@@ -18,7 +18,6 @@ from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Locatio
 from awsauth.core.text.display import command_line, listed, quoted, visible
 
 _REMOVE: Final = ("awsauth", "entry", "remove")
-_SHOWN: Final = 3
 
 
 class IamFacts(NamedTuple):
@@ -99,7 +98,7 @@ def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:
 
 def _not_looked_at(iam: IamFacts) -> Iterator[Finding]:
     for why, count in Counter(iam.unknown.values()).items():
-        shown = listed([quoted(arn, 200) for arn, reason in iam.unknown.items() if reason == why], _SHOWN)
+        shown = listed([quoted(arn, 200) for arn, reason in iam.unknown.items() if reason == why], 3)
         what = f"{count} principal{'s' * (count > 1)} of access entries: {shown}"
         message = f"Not checked: whether IAM still has {what}. {visible(why)}"
         yield note(NOT_LOOKED_AT, message, "Their entries may be stale or orphaned.")
