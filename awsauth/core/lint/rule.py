@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.findings import Finding, Location, Severity
 
 if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.context import LintContext, LintEntry
-    from awsauth.core.lint.policy import Policy
 
 
 class Match(NamedTuple):
@@ -102,13 +101,17 @@ def arn_rule(title: str, *, has_fix: bool = False) -> Callable[[Callable[[LintEn
     return register
 
 
-def policy_rule(title: str) -> Callable[[Callable[[LintContext, Policy], Iterator[Match]]], Find]:
-    """Register a function as a rule that applies only where there is a policy."""
+def policy_rule(field: str, title: str) -> Callable[[Callable[[LintContext, Any], Iterator[Match]]], Find]:
+    """Register the rule of a policy's field, which applies where the field is set.
 
-    def register(violations: Callable[[LintContext, Policy], Iterator[Match]]) -> Find:
+    The function takes the value of the field.
+    """
+
+    def register(violations: Callable[[LintContext, Any], Iterator[Match]]) -> Find:
         @wraps(violations)
         def find(context: LintContext) -> Iterator[Match]:
-            return violations(context, context.policy) if context.policy else iter(())
+            value = getattr(context.policy, field, None)
+            return iter(()) if value is None else violations(context, value)
 
         return rule(Severity.ERROR, f"policy: {title}")(find)
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.access.matching import account_of, can_match, could_match, could_render, principal_of
 from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
 from awsauth.core.arn import ACCOUNT_ID, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.lint import rule as registry
+from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, Rule, policy_rule
 from awsauth.core.text.display import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.lint.context import LintContext, LintEntry
-    from awsauth.core.lint.policy import Policy
 
 _NOT_ALLOWED: Final = "The policy does not allow it."
 _OF_NODES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
-@policy_rule("a principal of an account that is not among `accounts`")
-def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("accounts", "a principal of an account that is not among `accounts`")
+def policy_account(context: LintContext, accounts: tuple[str, ...]) -> Iterator[Match]:
     """This includes the entries of `mapAccounts`.
 
     Fires::
@@ -43,9 +39,9 @@ def policy_account(context: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci
     """
-    for item in [*context.effective_items, *context.accounts] if policy.accounts is not None else ():
+    for item in [*context.effective_items, *context.accounts]:
         account = _account(item)
-        if ACCOUNT_ID.fullmatch(account) and account not in (policy.accounts or ()):
+        if ACCOUNT_ID.fullmatch(account) and account not in accounts:
             yield _outside(item, "account", account)
 
 
@@ -61,8 +57,8 @@ def _account(item: LintEntry) -> str:
     return item.mapped.sso.account if item.mapped.sso else account_of(item.mapped.principal)
 
 
-@policy_rule("a principal of a partition that is not among `partitions`")
-def policy_partition(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("partitions", "a principal of a partition that is not among `partitions`")
+def policy_partition(context: LintContext, partitions: tuple[str, ...]) -> Iterator[Match]:
     """A partition is the second part of an ARN.
 
     Fires::
@@ -81,14 +77,14 @@ def policy_partition(context: LintContext, policy: Policy) -> Iterator[Match]:
           - rolearn: arn:aws-cn:iam::111122223333:role/ci
             username: ci
     """
-    for item in context.effective_items if policy.partitions is not None else ():
+    for item in context.effective_items:
         partition = partition_of(item.arn) if item.arn.startswith("arn:") and not item.fault else ""
-        if partition and partition not in (policy.partitions or ()):
+        if partition and partition not in partitions:
             yield _outside(item, "partition", partition)
 
 
-@policy_rule("a group that matches one of `forbidden_groups`")
-def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("forbidden_groups", "a group that matches one of `forbidden_groups`")
+def policy_forbidden_group(context: LintContext, patterns: tuple[str, ...]) -> Iterator[Match]:
     """This includes a group that a template can turn into a forbidden one.
 
     Fires::
@@ -110,8 +106,8 @@ def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Mat
             groups: [builders]
     """
     counts = set(context.effective_items)
-    for group in context.groups if policy.forbidden_groups else ():
-        pattern = next((p for p in policy.forbidden_groups if could_match(group, p)), None)
+    for group in context.groups:
+        pattern = next((p for p in patterns if could_match(group, p)), None)
         for item in context.groups[group] if pattern is not None else ():
             if item in counts:
                 message = f"The group {quoted(group)} matches the forbidden pattern {quoted(pattern or '')}."
@@ -119,8 +115,8 @@ def policy_forbidden_group(context: LintContext, policy: Policy) -> Iterator[Mat
                 yield item.match(message, _NOT_ALLOWED, hint, at=item.group_location(group), about=group)
 
 
-@policy_rule("one of `required_groups` without a member")
-def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("required_groups", "one of `required_groups` without a member")
+def policy_required_group(context: LintContext, groups: tuple[str, ...]) -> Iterator[Match]:
     """A group for emergencies has to have a member at all times.
 
     Fires::
@@ -141,14 +137,14 @@ def policy_required_group(context: LintContext, policy: Policy) -> Iterator[Matc
             groups: [break-glass]
     """
     counts = set(context.effective_items)
-    for group in dict.fromkeys(policy.required_groups):
+    for group in dict.fromkeys(groups):
         if not any(item in counts and can_match(item.mapped.principal) for item in context.groups.get(group, ())):
             hint = "Map a principal to it, or remove it from the policy's `required_groups`."
             yield Match(f"The group {quoted(group)} has no member.", "The policy requires one.", hint, about=group)
 
 
-@policy_rule("a username that begins with none of `username_prefixes`")
-def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("username_prefixes", "a username that begins with none of `username_prefixes`")
+def policy_username(context: LintContext, prefixes: tuple[str, ...]) -> Iterator[Match]:
     """The usernames of nodes are allowed. A template at the beginning is not a prefix.
 
     Fires::
@@ -170,25 +166,24 @@ def policy_username(context: LintContext, policy: Policy) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    prefixes = policy.username_prefixes
-    for item in context.effective_items if prefixes is not None else ():
+    for item in context.effective_items:
         username = item.mapped.username
         is_node = username in _OF_NODES and is_node_mapping(item.mapped)
-        if not is_node and not username.startswith(prefixes or ()):
+        if not is_node and not username.startswith(prefixes):
             message = f"The policy allows only usernames of nodes, and this is {quoted(username)}."
             if prefixes:
                 message = f"The username {quoted(username)} begins with none of {', '.join(map(quoted, prefixes))}."
             hint = "Choose another username, or add a prefix to the policy's `username_prefixes`."
             yield item.match(message, _NOT_ALLOWED, hint, at=item.location("username"), about=username)
-    for item in context.accounts if prefixes is not None else ():
-        if not any("arn:".startswith(prefix) for prefix in prefixes or ()):
+    for item in context.accounts:
+        if not any("arn:".startswith(prefix) for prefix in prefixes):
             message = f"Principals in the account {quoted(item.mapped.principal)} have their ARN as username."
             hint = "Remove the account, or add `arn:` to the policy's `username_prefixes`."
             yield item.match(message, _NOT_ALLOWED, hint)
 
 
-@policy_rule("more principals in `system:masters` than `most_administrators`")
-def policy_administrators(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("most_administrators", "more principals in `system:masters` than `most_administrators`")
+def policy_administrators(context: LintContext, most: int) -> Iterator[Match]:
     """This includes principals that a template can put into the group.
 
     Fires::
@@ -209,18 +204,18 @@ def policy_administrators(context: LintContext, policy: Policy) -> Iterator[Matc
           - {userarn: "arn:aws:iam::111122223333:user/c", username: c, groups: [system:masters]}
           - {userarn: "arn:aws:iam::111122223333:user/d", username: d, groups: [system:masters]}
     """
-    found = list(_administrators(context)) if policy.most_administrators is not None else []
+    found = list(_administrators(context))
     count = len({principal_of(item.mapped.principal) if item.mapped.principal else item for item, _ in found})
-    if count > (policy.most_administrators or 0):
+    if count > most:
         item, group = found[-1]
         members = f"{count} principals are or can be in {quoted(SYSTEM_MASTERS)}"
-        message = f"{members}, and the policy allows {policy.most_administrators}."
+        message = f"{members}, and the policy allows {most}."
         hint = "Remove some of them, or raise the policy's `most_administrators`."
         yield Match(message, _NOT_ALLOWED, hint, item.group_location(group), weight=count)
 
 
-@policy_rule("a principal in `system:masters` that matches none of `administrators`")
-def policy_administrator(context: LintContext, policy: Policy) -> Iterator[Match]:
+@policy_rule("administrators", "a principal in `system:masters` that matches none of `administrators`")
+def policy_administrator(context: LintContext, patterns: tuple[str, ...]) -> Iterator[Match]:
     """The patterns match ARNs without the path of a role, in any case.
 
     Fires::
@@ -241,9 +236,9 @@ def policy_administrator(context: LintContext, policy: Policy) -> Iterator[Match
             username: admin
             groups: [system:masters]
     """
-    for item, group in _administrators(context) if policy.administrators is not None else ():
+    for item, group in _administrators(context):
         arn = principal_of(item.mapped.principal)
-        if not any(fnmatchcase(arn, pattern.lower()) for pattern in policy.administrators or ()):
+        if not any(fnmatchcase(arn, pattern.lower()) for pattern in patterns):
             message = f"This principal must not be in {quoted(SYSTEM_MASTERS)}."
             hint = "Remove it from the group, or add its ARN to the policy's `administrators`."
             yield item.match(message, _NOT_ALLOWED, hint, at=item.group_location(group))
