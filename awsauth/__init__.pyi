@@ -71,6 +71,11 @@ from awsauth.core.lint.lint import (
 )
 from awsauth.core.lint.policy import Policy as Policy
 from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
+from awsauth.core.migration.plan import (
+    MigrationChoices as MigrationChoices,
+    MigrationItem as MigrationItem,
+    MigrationPlan as MigrationPlan,
+)
 from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes
 from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
 from awsauth.core.revisions.restore import PrincipalEffect as PrincipalEffect, Restoration as Restoration
@@ -117,6 +122,7 @@ from awsauth.health.report import HealthReport as HealthReport, HealthStep as He
 from awsauth.history.log import Log as Log, LogEntry as LogEntry
 from awsauth.kube.rbac import SelfReview as SelfReview
 from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
+from awsauth.migration import Migration as Migration
 from awsauth.options import Options as Options
 from awsauth.recovery.plan import (
     Leftover as Leftover,

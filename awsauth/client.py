@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from awsauth.core.diff import Diff
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
+    from awsauth.core.migration.plan import MigrationChoices
     from awsauth.core.plan import Plan
+    from awsauth.migration import Migration
     from awsauth.stores.store import Snapshot, Store
 
 
@@ -340,6 +342,18 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         from awsauth.history.log import prune
 
         return prune(self._store, dry_run=dry_run)
+
+    def migration(self, choices: MigrationChoices | None = None) -> Migration:
+        """Return the migration from mappings to access entries.
+
+        Args:
+            choices: The caller's choices.
+        """
+        from awsauth.core.migration.plan import MigrationChoices
+        from awsauth.migration import Migration
+
+        choices = choices or MigrationChoices()
+        return Migration(choices, self._store, self._cluster_context)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         check_options(options)

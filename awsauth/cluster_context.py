@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from awsauth.backoff import retry_unavailable
-from awsauth.core.access.matching import Access, could_render, principal_of
+from awsauth.core.access.matching import Access, could_render, is_canonical, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
+from awsauth.core.document.model import PRINCIPAL_KEYS
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.entries.model import AccessEntry
+    from awsauth.core.migration.plan import MigrationFacts
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
@@ -185,6 +187,23 @@ class ClusterContext:
         has_nodes = mode == "API" or any(one.lets_nodes_in for one in entries)
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
+
+    def migration_facts(self, document: Document) -> MigrationFacts:
+        """Return the facts that a migration of a document's mappings needs."""
+        from awsauth.core.entries.findings import IamFacts
+        from awsauth.core.entries.model import AccessEntry
+        from awsauth.core.migration.plan import MigrationFacts
+
+        notes: list[Finding] = []
+        bindings = _or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC")
+        if self.eks is None:
+            return MigrationFacts(bindings=bindings, notes=tuple(notes))
+        calls = _or_note(self.eks.entry_calls, notes, "the cluster in EKS")
+        mapped = dict.fromkeys(one.principal for key in PRINCIPAL_KEYS for one in document.reading(key).mapped)
+        asked = [AccessEntry(arn) for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
+        iam = _or_note(partial(self.eks.iam_facts, asked), notes, "the principals of mappings") or IamFacts()
+        account = calls.cluster.account if calls else ""
+        return MigrationFacts(account, iam, self._nodes(notes)[1], bindings, tuple(notes))
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""

@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
+from datetime import timezone
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
 from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, sso_role
 from awsauth.core.edit.validation import check_texts
-from awsauth.core.entries.findings import IamFacts
+from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted, quoted_value
 from awsauth.errors import AwsAuthError, AwsPermissionError, AwsServiceError, RoleError, UsageError
@@ -99,7 +99,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
     until = time.monotonic() + _ASKS_FOR
     refusals: dict[str, str] = {}
 
-    def ask(arn: str) -> tuple[datetime | None, str]:
+    def ask(arn: str) -> tuple[FoundPrincipal | None, str]:
         kind = "User" if is_user(arn) else "Role"
         if account_of(arn) != account:
             return None, f"IAM tells {account} nothing about other accounts."
@@ -113,7 +113,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
                 name = {f"{kind}Name": arn.rpartition("/")[2]}
                 found = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
                 known = found[kind]
-                return (known["CreateDate"].astimezone(timezone.utc) if known["Arn"] == arn else None), ""
+                return FoundPrincipal(known["Arn"], known["CreateDate"].astimezone(timezone.utc)), ""
         except AwsServiceError as error:
             if isinstance(error, AwsPermissionError):
                 refusals[kind] = error.message
@@ -123,8 +123,9 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = dict(zip(wanted, pool.map(ask, wanted), strict=True))
     return IamFacts(
-        {arn: created for arn, (created, why) in answers.items() if not why},
+        {arn: one.created if one and one.arn == arn else None for arn, (one, why) in answers.items() if not why},
         {arn: why for arn, (_, why) in answers.items() if why},
+        {arn: one for arn, (one, _) in answers.items() if one},
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar, get_args
 
-from awsauth.core.cluster.facts import Bindings, ClusterNode, ComputeType
+from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
@@ -187,17 +187,17 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     Raises:
         ApiError: an object is not a binding. If it were skipped, its subjects would count as bound to nothing.
     """
-    bound: dict[str, defaultdict[str, list[str]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
+    bound: dict[str, defaultdict[str, list[Binding]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
     admins: dict[str, set[str]] = {"User": set(), "Group": set()}
     for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
         for item in bindings:
             binding = Fields(item, kind, f"{_BINDINGS_PATH}{kind.lower()}s")
             metadata = binding.object("metadata")
-            shown = f"{kind} {'/'.join(filter(None, [metadata.text('namespace'), metadata.name()]))}"
-            role = binding.object("roleRef").text("name")
+            role = binding.object("roleRef")
+            found = Binding(kind, metadata.name(), metadata.text("namespace"), role.text("kind"), role.text("name"))
             for subject, name in _subjects(binding):
-                bound[subject][name].append(shown)
-                if kind == "ClusterRoleBinding" and role == "cluster-admin":
+                bound[subject][name].append(found)
+                if kind == "ClusterRoleBinding" and found.role == "cluster-admin":
                     admins[subject].add(name)
     users, groups = ({name: tuple(found) for name, found in names.items()} for names in bound.values())
     return Bindings(users, groups, frozenset(admins["User"]), frozenset(admins["Group"]))

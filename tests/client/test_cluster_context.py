@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.core.cluster.facts import Bindings, ClusterNode
+from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode
 from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
@@ -18,11 +18,10 @@ from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, node, role, roles,
 if TYPE_CHECKING:
     from awsauth.core.entries.model import AuthenticationMode
 
+ALL = Binding("ClusterRoleBinding", "all", "", "ClusterRole", "cluster-admin")
+IN_APPS = Binding("RoleBinding", "x", "apps", "ClusterRole", "cluster-admin")
 NOBODY = Bindings()
-BOUND = Bindings(
-    usernames={"alice": ("RoleBinding apps/alice",)},
-    groups={"viewers": ("ClusterRoleBinding viewers",), "team-111122223333": ("RoleBinding apps/team",)},
-)
+BOUND = Bindings(usernames={"alice": (IN_APPS,)}, groups={"viewers": (ALL,), "team-111122223333": (IN_APPS,)})
 
 
 def codes(found: Iterable[Finding]) -> list[tuple[str, str]]:
@@ -80,7 +79,7 @@ def test_an_empty_username_is_said_as_that() -> None:
 
 def test_an_account_gives_something_when_an_arn_in_it_is_bound() -> None:
     accounts = Document({"mapAccounts": '["111122223333", "444455556666"]'})
-    by_arn = Bindings(usernames={"arn:aws:iam::111122223333:user/alice": ("RoleBinding apps/x",)})
+    by_arn = Bindings(usernames={"arn:aws:iam::111122223333:user/alice": (IN_APPS,)})
     assert codes(bound(accounts, by_arn)) == [("gives-nothing", "444455556666")]
 
 
@@ -94,8 +93,8 @@ def test_an_account_gives_something_when_an_arn_in_it_is_bound() -> None:
 )
 def test_who_is_bound_to_cluster_admin_is_an_administrator(mapping: dict[str, object], said: str) -> None:
     bindings = Bindings(
-        usernames={"boss": ("ClusterRoleBinding x",)},
-        groups={"ops": ("ClusterRoleBinding x",)},
+        usernames={"boss": (ALL,)},
+        groups={"ops": (ALL,)},
         admin_usernames=frozenset({"boss"}),
         admin_groups=frozenset({"ops"}),
     )
@@ -105,13 +104,13 @@ def test_who_is_bound_to_cluster_admin_is_an_administrator(mapping: dict[str, ob
 
 
 def test_a_member_of_masters_is_not_said_to_be_bound() -> None:
-    bindings = Bindings(admin_groups=frozenset({MASTERS}), groups={MASTERS: ("ClusterRoleBinding cluster-admin",)})
+    bindings = Bindings(admin_groups=frozenset({MASTERS}), groups={MASTERS: (ALL,)})
     assert list(bound(roles(role("a", "x", MASTERS)), bindings)) == []
 
 
 def test_seven_thousand_mappings_and_a_thousand_bindings_take_a_moment() -> None:
     document = roles(*(role(f"r{number}", f"u{number}:{{{{SessionName}}}}", f"g{number}") for number in range(7000)))
-    bindings = Bindings(usernames={f"user-{number}": ("x",) for number in range(1000)})
+    bindings = Bindings(usernames={f"user-{number}": (ALL,) for number in range(1000)})
     with bounded():
         assert len(list(bound(document, bindings))) == 7000
 
@@ -188,8 +187,8 @@ def test_bindings_name_users_groups_and_service_accounts() -> None:
         [{"metadata": {"name": "x", "namespace": "apps"}, "roleRef": cluster_admin, "subjects": subjects[:2]}],
     )
     assert found == Bindings(
-        usernames={"alice": ("RoleBinding apps/x",), "system:serviceaccount:apps:ci": ("ClusterRoleBinding all",)},
-        groups={"ops": ("ClusterRoleBinding all", "RoleBinding apps/x")},
+        usernames={"alice": (IN_APPS,), "system:serviceaccount:apps:ci": (ALL,)},
+        groups={"ops": (ALL, IN_APPS)},
         admin_usernames=frozenset({"system:serviceaccount:apps:ci"}),
         admin_groups=frozenset({"ops"}),
     )

@@ -45,8 +45,9 @@ def test_the_bindings_of_a_real_cluster(cluster: Cluster) -> None:
     cluster.api.must("POST", f"{RBAC}/clusterrolebindings", {**made, "subjects": ops})
     cluster.api.must("POST", f"{RBAC}/namespaces/default/rolebindings", {**made, "subjects": ci})
     found = read_bindings(connected(cluster.kubeconfig))
-    assert found.groups["ops"] == ("ClusterRoleBinding x",)
-    assert found.usernames["system:serviceaccount:default:ci"] == ("RoleBinding default/x",)
+    assert [binding.name for binding in found.groups["ops"]] == ["x"]
+    [binding] = found.usernames["system:serviceaccount:default:ci"]
+    assert binding == ("RoleBinding", "x", "default", "ClusterRole", "cluster-admin")
     assert found.admin_groups == {"ops", MASTERS}
     assert "system:kube-scheduler" in found.usernames
     assert "system:serviceaccount:default:ci" not in found.admin_usernames

@@ -29,6 +29,7 @@ from awsauth.core.explain.who_can import Grants
 from awsauth.core.findings import Finding
 from awsauth.core.lint.lint import MappingRow
 from awsauth.core.lint.policy import Policy
+from awsauth.core.migration.plan import MigrationPlan
 from awsauth.core.plan import Plan
 from awsauth.core.revisions.restore import Restoration
 from awsauth.health.report import HealthReport
@@ -77,6 +78,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "whoami": {"identity": Identity},
     "health": {"health": HealthReport},
     "recover": {"recovery": Recovery},
+    "migrate plan": {"migration": MigrationPlan},
     "entry history": {"revisions": tuple[EntryRevision, ...]},
     **dict.fromkeys(_CHANGING, _CHANGE),
 }

@@ -22,19 +22,37 @@ ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
 """The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
 
 
+class Binding(NamedTuple):
+    """A RoleBinding or ClusterRoleBinding.
+
+    Attributes:
+        kind: Its kind.
+        name: Its name.
+        namespace: Its namespace; empty for a ClusterRoleBinding.
+        role_kind: ``Role`` or ``ClusterRole``.
+        role: The role that it binds.
+    """
+
+    kind: str
+    name: str
+    namespace: str
+    role_kind: str
+    role: str
+
+
 @dataclass(frozen=True, slots=True)
 class Bindings:
     """The usernames and groups in a cluster's RoleBindings and ClusterRoleBindings.
 
     Attributes:
-        usernames: By username, the bindings that name it, each as kind and name (``RoleBinding apps/viewers``).
+        usernames: By username, the bindings that name it.
         groups: By group, the same.
         admin_usernames: The usernames that a ClusterRoleBinding binds to ``cluster-admin``.
         admin_groups: The groups that a ClusterRoleBinding binds to ``cluster-admin``.
     """
 
-    usernames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    usernames: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
     admin_usernames: frozenset[str] = frozenset()
     admin_groups: frozenset[str] = frozenset()
 
@@ -148,6 +166,11 @@ class NodeEvidence:
         if users:
             return RoleUsage(role_arn, "in use", users)
         return RoleUsage(role_arn, "unknown" if self.notes else "unused", self.notes)
+
+    def is_managed(self, role_arn: str) -> bool:
+        """Whether a node group or Fargate profile uses a role: EKS makes its access entry."""
+        users = self.users.get(principal_of(role_arn), ())
+        return any(who.startswith(("node group ", "Fargate profile ")) for who in users)
 
     def of_document(self, document: Document) -> tuple[RoleUsage, ...]:
         """Return the usage of each node mapping of a document, in its order."""

@@ -20,16 +20,25 @@ from awsauth.core.text.display import command_line, listed, quoted, visible
 _REMOVE: Final = ("awsauth", "entry", "remove")
 
 
+class FoundPrincipal(NamedTuple):
+    """A role or user in IAM: its ARN with the path, and when it was made."""
+
+    arn: str
+    created: datetime
+
+
 class IamFacts(NamedTuple):
-    """What IAM says about principals of access entries.
+    """What IAM says about principals of access entries and mappings.
 
     Attributes:
         created: By ARN with its path, when the principal was made; None if IAM has no such principal.
         unknown: By ARN, why IAM could not be asked.
+        real: By ARN as asked, with or without path, the principal that has its name.
     """
 
     created: Mapping[str, datetime | None] = MappingProxyType({})
     unknown: Mapping[str, str] = MappingProxyType({})
+    real: Mapping[str, FoundPrincipal] = MappingProxyType({})
 
     def is_stale(self, entry: AccessEntry) -> bool:
         """Whether IAM lacks the principal of an entry, or made it after the entry."""
@@ -52,7 +61,7 @@ def entry_findings(
     if state.mode == "CONFIG_MAP":
         message = "The cluster's authentication mode is CONFIG_MAP, which AWS calls deprecated."
         impact = "Its creator is an administrator whom no object shows, and new features of EKS need access entries."
-        hint = "API_AND_CONFIG_MAP uses access entries and aws-auth. A cluster cannot change back."
+        hint = "See what a move to access entries changes with `awsauth migrate plan`."
         yield note("mode-config-map", message, impact, hint)
         return
     if state.mode == "API" and any(document.reading(key).mapped for key in KEYS):

@@ -1,0 +1,1 @@
+"""The migration from mappings to access entries, and how access would differ."""

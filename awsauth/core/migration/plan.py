@@ -1,0 +1,199 @@
+"""The plan of a migration: the verdict about each mapping, and the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+
+from awsauth.boundary import public
+from awsauth.core.document.model import SYSTEM_MASTERS, Key, MappingEntry
+from awsauth.core.entries.findings import IamFacts
+from awsauth.core.entries.model import AccessEntry, AuthenticationMode
+from awsauth.core.entries.view import DecidedBy  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.serialization import JsonValue, from_json, in_json, model_problem
+from awsauth.core.text.display import quoted, visible
+from awsauth.errors import UsageError
+
+if TYPE_CHECKING:
+    from awsauth.core.cluster.facts import Bindings, NodeEvidence
+    from awsauth.core.findings import Finding
+
+Verdict = Literal[
+    "equal", "same-reach", "different", "needs-rbac", "needs-choice", "impossible", "eks-owned", "present", "conflict",
+    "stale", "dead",
+]  # fmt: skip
+"""What an access entry can do for a mapping; `MigrationItem.reason` says why."""
+
+# The verdicts with an access entry that the migration makes.
+MADE: Final = ("equal", "same-reach", "different", "needs-rbac")
+
+# How an access policy differs from the group ``system:masters``. Sources: Kubernetes, "RBAC good practices" and "API
+# Priority and Fairness"; Amazon EKS user guide, "Review access policy permissions".
+MASTERS: Final = (
+    "The group passes RBAC and authorization webhooks. `kubectl auth can-i --list` does not show the policy's rights.",
+    "With `kubectl --as` the policy does not count: the impersonated user has the rights of RBAC only.",
+    "Requests of the group are exempt from API priority and fairness. With the policy they wait in queues like others.",
+    "Rules that name the group no longer match: admission policies, webhooks, dashboards and audit queries.",
+    "EKS can revoke an entry. RBAC cannot revoke the group.",
+)
+
+
+class MigrationFacts(NamedTuple):
+    """The facts of a cluster.
+
+    Attributes:
+        account: The cluster's account; empty if unknown.
+        iam: What IAM says about the principals of mappings.
+        evidence: The uses of node roles; None if unknown.
+        bindings: The usernames and groups in RBAC; None if unknown.
+        notes: What could not be read, and why.
+    """
+
+    account: str = ""
+    iam: IamFacts = IamFacts()
+    evidence: NodeEvidence | None = None
+    bindings: Bindings | None = None
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class MigrationChoices(JsonValue):
+    """The choices of a migration's caller.
+
+    Attributes:
+        usernames: By ARN of a mapping, the username of its entry.
+        arns: By ARN of a mapping, the ARN with its path in IAM.
+        accept: Differences that are accepted, such as ``loses=arn:…``.
+        administrators: The substitute for the group ``system:masters``: the cluster-admin policy, or the group
+            ``awsauth:system:masters``, which RBAC binds to ``cluster-admin``.
+    """
+
+    usernames: Mapping[str, str] = field(default_factory=dict)
+    arns: Mapping[str, str] = field(default_factory=dict)
+    accept: Sequence[str] = ()
+    administrators: Literal["policy", "group"] = "policy"
+
+    def check(self) -> None:
+        """Check the types of the choices.
+
+        Raises:
+            UsageError: a value is not of its type.
+        """
+        try:
+            from_json(type(self), {one.name: getattr(self, one.name) for one in fields(self)})
+        except ValueError as error:  # pydantic's
+            problem: Any = error
+            first = problem.errors()[0]
+            raise UsageError(f"The migration {model_problem(first, first['loc'])}.") from None
+
+    def accepts(self, what: str, principal: str) -> bool:
+        """Whether the caller accepts a difference, such as ``loses``, for a principal."""
+        return f"{what}={principal}" in self.accept
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class MigrationItem(JsonValue):
+    """A mapping, and the access entry that replaces it.
+
+    Attributes:
+        key: The data key of the mapping.
+        mapped: The mapping.
+        verdict: What an access entry can do for it.
+        reason: Why, in one sentence.
+        entry: The access entry: the planned one, that of EKS, or the present one; None without an entry.
+        differs: The differences between mapping and entry, one sentence each; empty if there are none.
+        unproven: Why the entry may be refused, or may not give this access; empty if that is certain.
+        rbac: The RBAC objects that have to exist before the entry.
+    """
+
+    key: Key
+    mapped: MappingEntry
+    verdict: Verdict
+    reason: str
+    entry: AccessEntry | None = None
+    differs: tuple[str, ...] = ()
+    unproven: str = ""
+    rbac: tuple[dict[str, Any], ...] = ()
+
+    @property
+    @in_json()
+    def decided_by(self) -> DecidedBy:
+        """The source that decides at present."""
+        if self.verdict == "dead":
+            return "nothing"
+        return "entry" if self.verdict in ("present", "conflict") else "mapping"
+
+    @property
+    @in_json()
+    def blocks_api(self) -> bool:
+        """Whether the principal would, or may, lose access in the mode ``API``."""
+        return self.verdict in ("needs-choice", "impossible", "eks-owned", "stale") or bool(self.unproven)
+
+    def __str__(self) -> str:
+        gives = f"Entry: {self.entry.gives}." if self.entry and self.verdict in MADE else ""
+        texts = (f"{quoted(self.mapped.principal, 200)}: {self.reason}", *self.differs, self.unproven, gives)
+        return " ".join(filter(None, texts))
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class MigrationPlan(JsonValue):
+    """A migration from mappings to access entries. `str` returns it as text.
+
+    Attributes:
+        mode: The authentication mode; None if unknown, or for a file.
+        items: The mappings in the order of the document.
+        notes: What could not be read, and why.
+        choices: The caller's choices.
+    """
+
+    mode: AuthenticationMode | None
+    items: tuple[MigrationItem, ...]
+    notes: tuple[Finding, ...] = ()
+    choices: MigrationChoices = field(default_factory=MigrationChoices)
+
+    @property
+    @in_json()
+    def entries(self) -> tuple[AccessEntry, ...]:
+        """The access entries to make, those of administrators last."""
+        made = (item.entry for item in self.items if item.entry and item.verdict in MADE)
+        return tuple(sorted(made, key=lambda entry: (_is_administrator(entry), entry.lets_nodes_in)))
+
+    @property
+    @in_json()
+    def rbac(self) -> tuple[dict[str, Any], ...]:
+        """The RBAC objects of all items, each once."""
+        return tuple({str(one): one for item in self.items for one in item.rbac}.values())
+
+    @property
+    @in_json()
+    def steps(self) -> tuple[str, ...]:
+        """The steps of the migration, in order."""
+        blocking = sum(item.blocks_api for item in self.items)
+        lost = f" Mappings that would lose their access: {blocking}." if blocking else ""
+        first = "Switch to API_AND_CONFIG_MAP, which cannot be undone. EKS then makes entries of its own. Plan again."
+        steps = {
+            first: self.mode == "CONFIG_MAP",
+            "Apply the RBAC objects.": self.rbac,
+            f"Make the access entries ({len(self.entries)}), your own last, and leave aws-auth as it is.": self.entries,
+            f"Switch to API, which cannot be undone.{lost}": self.mode != "API",
+        }
+        return tuple(step for step, is_needed in steps.items() if is_needed)
+
+    def __str__(self) -> str:
+        parts: dict[str, Sequence[str]] = {
+            one: [str(item) for item in self.items if item.verdict == one] for one in get_args(Verdict)
+        }
+        parts["The cluster-admin policy differs from the group system:masters"] = MASTERS * any(
+            entry.policies for entry in self.entries
+        )
+        parts |= {"Steps": [*self.steps], "Not checked": [*map(str, self.notes)]}
+        told = {title: "\n".join(f"- {visible(text)}" for text in texts) for title, texts in parts.items() if texts}
+        return "\n\n".join(f"{title}:\n{lines}" for title, lines in told.items())
+
+
+def _is_administrator(entry: AccessEntry) -> bool:
+    return entry.is_administrator or f"awsauth:{SYSTEM_MASTERS}" in entry.groups
