@@ -95,7 +95,7 @@ CHANGE: Final = (
     *RECORDED,
     _change_option("--no-history", "Store no revision: a rollback cannot restore this state.", is_flag=True),
 )
-OBSERVED: Final = (
+VERIFIED: Final = (
     _change_option("--wait", "Wait until a new token shows the change, at most 3600.", **_SECONDS),
     _change_option("--verify", _VERIFY, metavar="ROLE-ARN", multiple=True),
     _change_option("--revert-after", _REVERT, **_SECONDS),

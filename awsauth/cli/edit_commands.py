@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 import awsauth
-from awsauth.cli.command import CHANGE, OBSERVED, awsauth_command
+from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command
 from awsauth.cli.confirm import run_change
 from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND
@@ -39,7 +39,7 @@ _HINT: Final = (
 _BASE: Final = "# Edited from "
 
 
-@awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=(*CHANGE, *OBSERVED))
+@awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=(*CHANGE, *VERIFIED))
 @click.option(
     "--from", "source", type=click.File("rb"), metavar="FILE", help="Apply the text in this file, without an editor."
 )

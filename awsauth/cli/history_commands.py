@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from awsauth.cli.command import OBSERVED, RECORDED, awsauth_command
+from awsauth.cli.command import RECORDED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
@@ -84,7 +84,7 @@ def _title(kind: str, info: RevisionInfo | EntryRevision, by: str) -> str:
     return f"Revision {info.number}, {kind}{when}, by {by}{reason}"
 
 
-@awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=(*RECORDED, *OBSERVED))
+@awsauth_command("rollback", "client.rollback(to=revision, exact=…)", changes=(*RECORDED, *VERIFIED))
 @click.argument("revision", type=int, required=False, shell_complete=REVISIONS)
 @click.option("--to", type=int, metavar="REVISION", help="The revision to restore.", shell_complete=REVISIONS)
 @click.option("--exact", is_flag=True, help="Also remove what others have added since.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import awsauth
-from awsauth.cli.command import CHANGE, OBSERVED, awsauth_command, choice
+from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import run_change
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
@@ -65,7 +65,7 @@ _NOTHING: Final = "Nothing found."
 @awsauth_command(
     "check",
     "client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))",
-    changes=(*CHANGE, *OBSERVED),
+    changes=(*CHANGE, *VERIFIED),
     outputs=("text", "json", "markdown", "github"),
 )
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import click
 
-from awsauth.cli.command import CHANGE, OBSERVED, AwsAuthGroup, SectionedOption, awsauth_command, kept_option
+from awsauth.cli.command import CHANGE, VERIFIED, AwsAuthGroup, SectionedOption, awsauth_command, kept_option
 from awsauth.cli.completion import ACCOUNTS, GROUPS, PRINCIPALS, ROLES, USERNAMES, USERS
 from awsauth.cli.confirm import run_change
 from awsauth.core.access.matching import canonical, casefold_arn, entries_for
@@ -56,7 +56,7 @@ def change_command(
 
     does_out = "Save the change as a plan instead of making it."
     out = kept_option("Options", "--out", does_out, metavar="FILE", type=click.Path())
-    changes = CHANGE if plan else (*CHANGE, *OBSERVED)
+    changes = CHANGE if plan else (*CHANGE, *VERIFIED)
     command = awsauth_command(name, f"client.{call}", params=[*params, out], help=does, changes=changes)(run)
     if group:
         group.add_command(command)

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from awsauth.cli.command import CHANGE, OBSERVED, awsauth_command
+from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
@@ -63,7 +63,7 @@ def plan_command(invocation: Invocation, /, *, source: IO[bytes], out: str | Non
     return FOUND if plan.diff and not out else DONE
 
 
-@awsauth_command("apply", "client.apply(awsauth.Plan.from_text(text))", changes=(*CHANGE, *OBSERVED))
+@awsauth_command("apply", "client.apply(awsauth.Plan.from_text(text))", changes=(*CHANGE, *VERIFIED))
 @_FILE
 @_KEEP_NODES
 def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: bool) -> int:

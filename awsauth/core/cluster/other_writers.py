@@ -221,32 +221,27 @@ class ObjectMetadata(NamedTuple):
     history: tuple[RevisionInfo, ...] = ()
 
 
-def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> tuple[Finding, ...]:
-    """Return the writers that are likely to undo a change between two documents.
+def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> Iterator[Finding]:
+    """Yield the writers that are likely to undo a change between two documents.
 
     Without a change, there are none. Warnings are about tools that write the text of another source, notes about tools
     that edit the present text.
     """
     changed = [key for key in dict.fromkeys([*before.data, *after.data]) if before.data.get(key) != after.data.get(key)]
     if not changed:
-        return ()
+        return
     marked: dict[Tool, str] = {}
     for tool, mark in ownership_markers(traces.labels, traces.annotations):
         marked.setdefault(tool, mark)
     applied = traces.annotations.get(_ANNOTATION)
     known = {*marked, *([KUBECTL_APPLY] if applied is not None else [])}
-    return (
-        *(_mark(tool, mark) for tool, mark in marked.items()),
-        *(_owner(owner) for owner in traces.owners),
-        *(_last_applied(applied, after) if applied is not None else ()),
-        *_managers(traces, changed, known),
-        *_reverted(traces, reversals(traces.history, traces.head, data_digest(before.data))),
-    )
-
-
-def _mark(tool: Tool, mark: str) -> Finding:
-    message = f"{tool.name} owns the object: it has the {mark}."
-    return Finding(MANAGED_BY_TOOL, tool.severity, message, tool.impact, tool.hint)
+    for tool, mark in marked.items():
+        message = f"{tool.name} owns the object: it has the {mark}."
+        yield Finding(MANAGED_BY_TOOL, tool.severity, message, tool.impact, tool.hint)
+    yield from map(_owner, traces.owners)
+    yield from _last_applied(applied, after) if applied is not None else ()
+    yield from _managers(traces, changed, known)
+    yield from _reverted(traces, reversals(traces.history, traces.head, data_digest(before.data)))
 
 
 def _owner(owner: str) -> Finding:

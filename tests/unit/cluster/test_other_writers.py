@@ -94,12 +94,12 @@ def test_a_manager_of_what_changes_is_named_with_its_habit(manager: str, severit
 )
 def test_no_rival_is_made_up(managers: dict[str, tuple[FieldManager, ...]]) -> None:
     history = tuple(chain(("outside", BEFORE), ("change", AFTER), managers=managers))
-    assert other_writers(ObjectMetadata(managers=managers, history=history), AFTER, BEFORE) == ()
+    assert list(other_writers(ObjectMetadata(managers=managers, history=history), AFTER, BEFORE)) == []
 
 
 def test_what_changes_nothing_has_no_rival() -> None:
     everything = applied(BEFORE)._replace(managers={"mapRoles": owned_by("Terraform")}, owners=("Release x",))
-    assert other_writers(everything, AFTER, AFTER) == ()
+    assert list(other_writers(everything, AFTER, AFTER)) == []
 
 
 def test_a_manager_of_two_keys_is_said_once() -> None:
@@ -126,7 +126,7 @@ def test_none_is_named_once_awsauth_was_the_last_to_write() -> None:
     now = {"mapRoles": (at("Terraform", 1), at("kubectl-edit", 2), at("awsauth", 3))}
     for managers in (now, {"mapRoles": owned_by("awsauth")}):
         traces = ObjectMetadata(managers=managers, history=tuple(seen))
-        assert other_writers(traces, AFTER, roles(role("third"))) == ()
+        assert list(other_writers(traces, AFTER, roles(role("third")))) == []
 
 
 def test_a_reversal_says_who_and_when() -> None:
@@ -175,7 +175,7 @@ def test_a_tools_mark_is_named(labels: dict[str, str], annotations: dict[str, st
     ids=["unknown", "copied from another object", "switched off", "left alone"],
 )
 def test_a_mark_that_means_nothing_is_passed_over(labels: dict[str, str], annotations: dict[str, str]) -> None:
-    assert other_writers(ObjectMetadata(labels=labels, annotations=annotations), BEFORE, AFTER) == ()
+    assert list(other_writers(ObjectMetadata(labels=labels, annotations=annotations), BEFORE, AFTER)) == []
 
 
 def test_a_tool_known_by_its_mark_is_not_said_again_as_manager() -> None:
@@ -207,13 +207,13 @@ def test_applying_the_old_manifest_again_is_told_by_mapping() -> None:
 def test_a_manifest_that_says_the_same_undoes_nothing() -> None:
     """Nor is kubectl apply said as a manager then: what it would do is known."""
     traces = applied(AFTER)._replace(managers={"mapRoles": owned_by("kubectl-client-side-apply")})
-    assert other_writers(traces, BEFORE, AFTER) == ()
+    assert list(other_writers(traces, BEFORE, AFTER)) == []
 
 
 def test_a_key_that_the_manifest_has_not_is_left_alone_by_it() -> None:
     """Kubectl takes out what it has put in, and nothing else."""
     after = Document({**BEFORE.data, "mapAccounts": '["111122223333"]'})
-    assert other_writers(applied(BEFORE), BEFORE, after) == ()
+    assert list(other_writers(applied(BEFORE), BEFORE, after)) == []
 
 
 def test_a_key_that_the_change_takes_out_is_put_back() -> None:
@@ -247,7 +247,7 @@ def test_names_from_the_object_do_not_steer_a_terminal() -> None:
     traces = ObjectMetadata(
         managers={"mapRoles": owned_by(hostile)}, labels={"argocd.argoproj.io/instance": hostile}, owners=(hostile,)
     )
-    found = other_writers(traces, BEFORE, AFTER)
+    found = list(other_writers(traces, BEFORE, AFTER))
     assert len(found) == 3
     for finding in found:
         assert str(finding).isprintable()
