@@ -108,12 +108,10 @@ class NoneForZero:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Return pydantic's schema."""
-        from pydantic_core import core_schema
+        from pydantic import PlainSerializer
 
-        number = core_schema.plain_serializer_function_ser_schema(
-            lambda value: value or None, return_schema=core_schema.nullable_schema(core_schema.int_schema())
-        )
-        return {**handler(source), "serialization": number}
+        as_json = PlainSerializer(lambda number: number or None, return_type=int | None)
+        return as_json.__get_pydantic_core_schema__(source, handler)
 
 
 def from_json(kind: Any, values: Any) -> Any:

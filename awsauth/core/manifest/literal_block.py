@@ -89,7 +89,7 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
     for change in changed_lines(lines, new_lines):
         added = new_lines[change.new_start : change.new_end]
         _check_characters(text, node.start, "".join(added))
-        eol = _line_end_before(text, starts[min(change.old_start + 1, change.old_end)])
+        eol = "\r\n" if text.endswith("\r\n", 0, starts[min(change.old_start + 1, change.old_end)]) else "\n"
         body = "".join(line + eol for line in _indented(added, indent))
         splices.append(Splice(starts[change.old_start], starts[change.old_end], body))
     check_lines(text, splices)
@@ -124,10 +124,6 @@ def _header_splices(text: str, node: Node, wanted: str, depth: int) -> list[Spli
 def inner_lines(value: str) -> list[str]:
     """Return the lines of an inner text, without line breaks."""
     return value.removesuffix("\n").split("\n") if value else []
-
-
-def _line_end_before(text: str, offset: int) -> str:
-    return "\r\n" if text.endswith("\r\n", 0, offset) else "\n"
 
 
 def _indented(lines: list[str], indent: int) -> list[str]:
