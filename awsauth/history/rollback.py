@@ -73,7 +73,7 @@ class RollbackProposal:
         restoration = restore(
             to,
             Document(target.data),
-            list(self._steps(proven, snapshot, target.info)),
+            list(self._past(proven, snapshot, target.info)),
             snapshot.document,
             writer=self.writer(),
             undone=self._undone,
@@ -115,9 +115,7 @@ class RollbackProposal:
             raise unproven_error(found, self._revision, snapshot.document) if found else _nothing_left(proven, listing)
         self.to = chosen.number
 
-    def _steps(
-        self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo
-    ) -> Iterator[HistoryState]:
+    def _past(self, proven: Sequence[RevisionInfo], snapshot: Snapshot, target: RevisionInfo) -> Iterator[HistoryState]:
         """Yield the states since the revision that is restored, oldest first."""
         is_target = [info.digest == target.digest for info in proven]
         since = proven[: is_target.index(True)] if any(is_target) else [i for i in proven if i.number > target.number]

@@ -14,7 +14,7 @@ from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.other_writers import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired import acts
 from awsauth.core.desired.decide import Choices, OnDrift
-from awsauth.core.desired.records import Record, holds_hashes, principal_in, principal_name, read_records, write_records
+from awsauth.core.desired.records import Records, has_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KIND
 from awsauth.core.edit.merge import described, merge_with_report
 from awsauth.core.findings import Finding, Severity, note, warning
@@ -31,7 +31,7 @@ from awsauth.stores.store import Snapshot, Store, sound_revision
 
 if TYPE_CHECKING:
     from awsauth.core.desired.acts import Live, SyncReport
-    from awsauth.core.desired.fragment import Wanted
+    from awsauth.core.desired.fragment import Desired
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class SyncProposal:
     """
 
     store: Store
-    desired: Mapping[str, Mapping[str, Wanted]]
+    desired: Desired
     choices: Choices
     allow: Sequence[str] = ()
     allow_empty: bool = False
@@ -106,7 +106,7 @@ class SyncProposal:
         merged = merged._replace(findings=(*findings, *merged.findings))
         return PendingChange(snapshot, merged, sync=report, owners=owners, is_held=kept.is_held)
 
-    def settle(self, report: SyncReport, records: Mapping[str, Record], begun: Sequence[Finding] = ()) -> None:
+    def settle(self, report: SyncReport, records: Records, begun: Sequence[Finding] = ()) -> None:
         """Check the acts; another proposal has to have the same.
 
         Raises:
@@ -123,7 +123,7 @@ class SyncProposal:
             raise GuardError(f"The sync is refused.\n{reasons}", hint=hint, findings=refused)
         self.approved = report
 
-    def _check_releases(self, records: Mapping[str, Record]) -> None:
+    def _check_releases(self, records: Records) -> None:
         """Refuse to release a principal that no record holds.
 
         It may be a slip, and another entry would be removed.
@@ -135,7 +135,7 @@ class SyncProposal:
             message = f"release names principals that no record of these owners holds: {named}."
             raise UsageError(message, hint="Pass ARNs as the mappings have them.")
 
-    def _kept_records(self, snapshot: Snapshot, records: Mapping[str, Record], live: Live) -> KeptRecords:
+    def _kept_records(self, snapshot: Snapshot, records: Records, live: Live) -> KeptRecords:
         """Return the records of owners in the revisions.
 
         They are read if an entry may be removed or adopted, or a record may be lost.
@@ -152,9 +152,7 @@ class SyncProposal:
             return KeptRecords({}, records)
         return kept_records(self.store, snapshot, records, live, self.desired, of_all=takes)
 
-    def _refusals(
-        self, report: SyncReport, records: Mapping[str, Record], begun: Sequence[Finding]
-    ) -> Iterator[Finding]:
+    def _refusals(self, report: SyncReport, records: Records, begun: Sequence[Finding]) -> Iterator[Finding]:
         """Yield the reasons to refuse: removals, and records that would begin anew."""
         for one in begun:
             yield replace(one, severity=Severity.ERROR, impact="The sync would begin a new one.")
@@ -249,8 +247,8 @@ def _duplicates(report: SyncReport) -> Iterator[Finding]:
 
 def _hashed(owners: Mapping[str, str] | None, snapshot: Snapshot) -> Iterator[Finding]:
     """Yield a note with the first records that are hashes."""
-    is_new = not any(map(holds_hashes, owners_of(snapshot.annotations).values()))
-    if is_new and any(map(holds_hashes, (owners or {}).values())):
+    is_new = not any(map(has_hashes, owners_of(snapshot.annotations).values()))
+    if is_new and any(map(has_hashes, (owners or {}).values())):
         sizes = "The records of owners are larger than 128 KiB"
         message = f"{sizes}, so awsauth keeps hashes instead of usernames and groups."
         yield note("hashed-records", message, "The sync finds the same changes.")
@@ -283,8 +281,8 @@ class KeptRecords(NamedTuple):
         is_held: Whether the object names a revision that exists, and that was not altered.
     """
 
-    lost: Mapping[str, Record]
-    newest: Mapping[str, Record]
+    lost: Records
+    newest: Records
     unproven: Collection[str] = ()
     is_held: bool = False
 
@@ -292,7 +290,7 @@ class KeptRecords(NamedTuple):
 def kept_records(
     store: Store,
     snapshot: Snapshot,
-    recorded: Mapping[str, Record],
+    recorded: Records,
     live: Collection[str],
     owners: Collection[str],
     *,
@@ -346,15 +344,15 @@ class _Past:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read: dict[str, dict[str, Record]] = {"": {}}
+        self._read: dict[str, Records] = {"": {}}
 
-    def read(self, number: int, digest: str) -> dict[str, Record] | None:
+    def read(self, number: int, digest: str) -> Records | None:
         """Return the records in a revision; None if the revision is gone or was altered."""
         if not (revision := sound_revision(self._store, number, digest)):
             return None
         return self._read.setdefault(revision.info.owners_digest, read_records(revision.annotations)[0])
 
-    def of(self, info: RevisionInfo) -> dict[str, Record]:
+    def of(self, info: RevisionInfo) -> Records:
         """Return the records in a revision; none if it is gone or was altered."""
         known = self._read.get(info.owners_digest)
         return (self.read(info.number, info.digest) or {}) if known is None else known

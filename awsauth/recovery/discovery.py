@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.iam import get_role
+from awsauth.aws.session import AwsSession
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import principal_of
 from awsauth.core.text.display import listed, quoted, visible
@@ -18,7 +19,6 @@ from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
-    from awsauth.aws.session import AwsSession
     from awsauth.connections.eks import EksConnection
     from awsauth.recovery.plan import Way
 

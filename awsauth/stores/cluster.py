@@ -242,17 +242,15 @@ def _check_identity(identity: _ObjectIdentity, location: str) -> None:
         raise ApiError(message, location=location, hint=hint)
 
 
-def _changed_config_map(
-    carried: Mapping[str, Any], data: Mapping[str, str], revision: Revision | None
-) -> dict[str, Any]:
+def _changed_config_map(base: Mapping[str, Any], data: Mapping[str, str], revision: Revision | None) -> dict[str, Any]:
     """Return the object with new data and, if given, a new head.
 
     It has no ``managedFields``: the server keeps its own.
     """
-    metadata = {key: value for key, value in carried["metadata"].items() if key != "managedFields"}
+    metadata = {key: value for key, value in base["metadata"].items() if key != "managedFields"}
     if revision:
         metadata["annotations"] = head_replaced(metadata.get("annotations") or {}, revision)
-    return {**carried, "metadata": metadata, "data": dict(data)}
+    return {**base, "metadata": metadata, "data": dict(data)}
 
 
 def _new_config_map(data: Mapping[str, str], revision: Revision | None) -> dict[str, Any]:

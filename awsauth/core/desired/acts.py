@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import Record, applied, hashed, principal_in, principal_name
+from awsauth.core.desired.records import Record, Records, applied, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
 from awsauth.core.edit import changes as c
@@ -28,7 +28,7 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError, PlanError
 
 if TYPE_CHECKING:
-    from awsauth.core.desired.fragment import Wanted
+    from awsauth.core.desired.fragment import Desired
 
 _SIGNS: Final[dict[str, str]] = {
     **dict.fromkeys(("update", "restore", "extend"), "~"),
@@ -175,15 +175,15 @@ def live_entries(document: Document) -> Live:
 
 
 def acts_of(
-    desired: Mapping[str, Mapping[str, Wanted]],
+    desired: Desired,
     live: Live,
-    records: Mapping[str, Record],
+    records: Records,
     choices: Choices,
     *,
     proven: Collection[str],
     restored: Collection[str] = (),
     changed_by: str = "",
-    lost: Mapping[str, Record] = MappingProxyType({}),
+    lost: Records = MappingProxyType({}),
     unknown: Sequence[str] = (),
     uid: str = "",
 ) -> SyncReport:
@@ -252,12 +252,10 @@ def _reason(kind: ActKind, case: Case, changed_by: str) -> str:
         f"it is mapped to {now}, and no owner applied that": case.wanted,
         f"it is not wanted any more, and {happened if case.is_proven else _UNPROVEN}": True,
     }
-    unproven = (
-        "aws-auth does not name the revision that its record comes from; look at it, then sync again to remove it"
-    )
+    look = "aws-auth does not name the revision that its record comes from; look at it, then sync again to remove it"
     reasons: dict[str, str] = {
         "conflict": next(reason for reason, is_so in conflicts.items() if is_so),
-        "kept": happened if case.wanted else unproven,
+        "kept": happened if case.wanted else look,
         "restore": happened,
         "take": f"from the owner {other}",
         "forget": f"the owner {quoted(case.claimed_by)} wants it" if case.claimed_by else "",
@@ -285,7 +283,7 @@ def _change(verb: str, key: ListKey, mapped: MappingEntry, **how: str) -> Any:
     return made(**{f"{noun}_arn": mapped.principal, **values, **how})
 
 
-def records_after(report: SyncReport, records: Mapping[str, Record]) -> dict[str, Record]:
+def records_after(report: SyncReport, records: Records) -> dict[str, Record]:
     """Return the records of owners as they are after the acts."""
     found = {owner: dict(record) for owner, record in records.items()}
     for act in (act for act in report.acts if act.act not in ("extend", "kept", "unowned", "conflict")):
@@ -324,9 +322,7 @@ def live_and_records(entries: Iterable[AccessEntry]) -> tuple[Live, dict[str, Re
     return live, records
 
 
-def diffs_of_acts(
-    report: SyncReport, desired: Mapping[str, Mapping[str, Wanted]], entries: Sequence[AccessEntry]
-) -> tuple[EntryDiff, ...]:
+def diffs_of_acts(report: SyncReport, desired: Desired, entries: Sequence[AccessEntry]) -> tuple[EntryDiff, ...]:
     """Return the changes of entries and tags that the acts come to.
 
     Raises:

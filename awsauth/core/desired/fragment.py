@@ -178,6 +178,10 @@ class Wanted(NamedTuple):
         return self.fragment.place_of_item(self.key, self.position)
 
 
+Desired = dict[str, dict[str, Wanted]]
+"""The entries that owners want, by owner and by name of the principal."""
+
+
 @public
 class Fragment(_Part):
     """The mappings that one owner wants.
@@ -306,7 +310,7 @@ def given_name(role: AnyRole) -> str:
 
 def combined(
     fragments: Iterable[Fragment], role_arn: Callable[[AnyRole], str] = given_name, *, entries: bool = False
-) -> dict[str, dict[str, Wanted]]:
+) -> Desired:
     """Return the entries that owners want, by owner and `principal_name`.
 
     With `entries`, they are access entries; otherwise mappings.
@@ -314,7 +318,7 @@ def combined(
     Raises:
         FragmentError: a principal is listed twice, by one owner or by two.
     """
-    found: dict[str, dict[str, Wanted]] = {}
+    found: Desired = {}
     claims: dict[str, tuple[str, Wanted]] = {}
     for fragment in fragments:
         mine = found.setdefault(fragment.owner, {})

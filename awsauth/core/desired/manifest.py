@@ -14,9 +14,7 @@ from awsauth.core.findings import Finding, note, warning
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import InvalidValueError
 
-_CONFIG_MAP: Final = re.compile(
-    r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
-)
+_MANIFEST: Final = re.compile(r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE)
 
 
 def document_in(raw: str | bytes) -> Document | None:
@@ -30,7 +28,7 @@ def document_in(raw: str | bytes) -> Document | None:
 
     # Byte by byte and without the zeros, UTF-16 looks as UTF-8 does, but for the byte order mark.
     shown = raw.replace(b"\0", b"").decode("latin-1") if isinstance(raw, bytes) else raw
-    if not _CONFIG_MAP.search(shown):
+    if not _MANIFEST.search(shown):
         return None
     return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw).document
 

@@ -35,6 +35,9 @@ Applied = dict[str, Any]
 Record = dict[str, Applied]
 """What an owner applied last, by principal."""
 
+Records = Mapping[str, Record]
+"""The records of owners, by owner."""
+
 
 def principal_name(key: ListKey, principal: str) -> str:
     """Return a principal's name in records: its kind, a slash, and its ARN.
@@ -105,7 +108,7 @@ def _is_applied(value: Any) -> bool:
     return (is_whole and isinstance(value["u"], str)) or (value.keys() == {"h"} and isinstance(value["h"], str))
 
 
-def write_records(records: Mapping[str, Record], annotations: Mapping[str, str]) -> dict[str, str]:
+def write_records(records: Records, annotations: Mapping[str, str]) -> dict[str, str]:
     """Return the annotations that hold records; an owner without entries has none.
 
     Args:
@@ -129,7 +132,7 @@ def write_records(records: Mapping[str, Record], annotations: Mapping[str, str])
     return made
 
 
-def _written(records: Mapping[str, Record]) -> dict[str, str]:
+def _written(records: Records) -> dict[str, str]:
     return {
         OWNER_PREFIX + owner: json.dumps({"v": _VERSION, "entries": record}, sort_keys=True, separators=(",", ":"))
         for owner, record in sorted(records.items())
@@ -137,7 +140,7 @@ def _written(records: Mapping[str, Record]) -> dict[str, str]:
     }
 
 
-def holds_hashes(text: str) -> bool:
+def has_hashes(text: str) -> bool:
     """Whether the text of a record holds hashes."""
     return '":{"h":"' in text
 

@@ -93,9 +93,7 @@ def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:
     made, since = iam.created.get(arn), entry.created
     if arn in iam.created and made is None:
         message = f"IAM has no {named}, which has an access entry."
-        impact = (
-            "The entry grants no access. It stays without effect for a principal that is made again with this name."
-        )
+        impact = "The entry grants no access. It stays without effect if a principal is made again with this name."
         hint = f"Delete the entry with `{command_line(*_REMOVE, arn)}`."
         yield Finding("entry-orphan", Severity.ERROR, message, impact, hint, principal=arn)
     elif made and since and made > since:

@@ -218,10 +218,8 @@ def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, case: Gu
         hint = "Bind the new username first."
     else:
         return
-    is_older = username is not None and not any(matching.could_render(mapped.username, username) for mapped in old)
-    known = (
-        f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_older else ""
-    )
+    is_old = username is not None and not any(matching.could_render(mapped.username, username) for mapped in old)
+    known = f" The cluster knows you as {quoted(username or '')} now; that may change in two minutes." if is_old else ""
     message = f"You ({quoted(arn, 200)}) {loss}.{known}"
     yield violation(OWN_ACCESS, message, "You may not be able to undo the change.", hint, principal=arn)
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NodeUse = Literal["in use", "unused", "unknown"]  # whether nodes use a role; `unused` only if that is proven
 
+Sides = tuple[Access, Access]
+"""The access before and after a change."""
+
 
 class GuardContext(NamedTuple):
     """The facts around a change; an omitted fact is unknown.
@@ -112,7 +115,7 @@ class GuardInput(NamedTuple):
             nodes |= {arn: "unused" for arn, entry in named if entry.lets_nodes_in}
         return cls(before, after, context, old, new, *written, nodes, dict(named))
 
-    def given_to_all(self) -> tuple[Access, Access]:
+    def given_to_all(self) -> Sides:
         """Return `old` and `new` for all principals, which takes time on a large document."""
         written = _written(self.before, self.after, self.context)
         return _with_entries(written, self.context.access_entries if self.entries else (), self.context)
@@ -142,16 +145,14 @@ class GuardInput(NamedTuple):
 
 def _written(
     before: Document, after: Document, context: GuardContext, principals: Collection[str] | None = None
-) -> tuple[Access, Access]:
+) -> Sides:
     """Return the access by mappings before and after, of all or of `principals`."""
     if context.authentication_mode == "API":
         return Access({}, frozenset()), Access({}, frozenset())
     return Access.of(before, principals), Access.of(after, principals)
 
 
-def _with_entries(
-    written: tuple[Access, Access], entries: Sequence[AccessEntry], context: GuardContext
-) -> tuple[Access, Access]:
+def _with_entries(written: Sides, entries: Sequence[AccessEntry], context: GuardContext) -> Sides:
     """Return the access before and after a change, by mappings and access entries."""
     if not entries and not context.entry_diffs:
         return written

@@ -18,17 +18,14 @@ from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, NODE_TYPES, AccessE
 from awsauth.core.guards.access import makes_admin
 
 if TYPE_CHECKING:
-    from awsauth.core.access.matching import Access
     from awsauth.core.entries.merge import EntryDiff
-    from awsauth.core.guards.context import GuardContext, GuardInput
+    from awsauth.core.guards.context import GuardContext, GuardInput, Sides
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
 
 
-def with_entries(
-    written: tuple[Access, Access], entries: Iterable[AccessEntry], context: GuardContext
-) -> tuple[Access, Access]:
+def with_entries(written: Sides, entries: Iterable[AccessEntry], context: GuardContext) -> Sides:
     """Return the access before and after a change, by mappings and access entries.
 
     An entry stands in place of the mapping of its principal. Entries that are stale or could not be read do not count.
