@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.core.access.matching import casefold_arn, matches_literals
 from awsauth.core.arn import ArnParts, permission_set
+from awsauth.core.document.index import grouped
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
 
@@ -93,11 +94,9 @@ class Resemblance:
         """
         own = self._own
         prefix = f"arn:{own.partition}:{own.service}::{own.account}:{own.kind}/"
-        names: dict[str, list[int]] = {}
-        for position, arn in written.items():
-            name = arn.rpartition("/")[2].lower()
-            if name != own.name and arn[: len(prefix)].lower() == prefix and permission_set(name) is None:
-                names.setdefault(name, []).append(position)
+        arns = ((position, arn.lower()) for position, arn in written.items())
+        named = ((arn.rpartition("/")[2], position) for position, arn in arns if arn.startswith(prefix))
+        names = grouped(one for one in named if one[0] != own.name and permission_set(one[0]) is None)
         close = close_matches(own.name, names, 3, 0.75)
         near = NearMiss("similar-name", f"this is another principal with a name like {self._resource}")
         return {position: near for name in close for position in names[name]}

@@ -104,13 +104,9 @@ def who_can(document: Document, *, group: str | None = None, username: str | Non
     if not name or (group is None) == (username is None):
         raise UsageError("who_can asks for either a group or a username.", hint='Pass one: group="system:masters".')
     kind: Literal["group", "username"] = "group" if username is None else "username"
-    problems = tuple(
-        document.located(problem)
-        for key in KEYS
-        if not (reading := document.reading(key)).entries
-        for problem in reading.findings
-    )
-    return Grants(kind, name, tuple(_grants(document, kind, name)), problems)
+    unread = (reading for reading in map(document.reading, KEYS) if not reading.entries)
+    problems = (document.located(problem) for reading in unread for problem in reading.findings)
+    return Grants(kind, name, tuple(_grants(document, kind, name)), tuple(problems))
 
 
 def _grants(document: Document, kind: str, name: str) -> Iterator[Grant]:
