@@ -192,6 +192,7 @@ def is_canonical(principal: str) -> bool:
     return re.fullmatch(_CANONICAL, casefold_arn(principal)) is not None  # compiled when it is first needed
 
 
+@lru_cache(maxsize=4096)
 def can_match(principal: str) -> bool:
     """Like `is_canonical`, but also true for an ARN with a placeholder.
 
@@ -208,7 +209,6 @@ def placeholders(principal: str) -> tuple[str, ...]:
     return () if is_canonical(principal) else tuple(dict.fromkeys(re.findall(_IN_ARN, principal)))
 
 
-@lru_cache(maxsize=4096)
 def filled(principal: str) -> str:
     """Return an ARN with likely values for its placeholders.
 

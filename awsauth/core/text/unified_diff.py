@@ -30,6 +30,8 @@ def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
     difflib needs quadratic time for those.
     """
     whole = _trimmed(old, new, LineChange(0, len(old), 0, len(new)))
+    if old != new and (whole.old_start == whole.old_end or whole.new_start == whole.new_end):
+        return [whole]  # most edits only add or remove lines
     changes = []
     old_at, new_at = whole.old_start, whole.new_start
     for old_line, new_line in [*_anchors(old, new, whole), (whole.old_end, whole.new_end)]:
