@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
-    from awsauth.core.entries.undo import EntryRevision
+    from awsauth.core.entries.merge import EntryRevision
     from awsauth.core.revisions.info import RevisionInfo
 
 

@@ -16,9 +16,8 @@ from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.merge import EntryDiff, Step, merge_entries, steps
+from awsauth.core.entries.merge import EntryDiff, EntryRevision, Step, merge_entries, steps, undo
 from awsauth.core.entries.model import AccessEntry
-from awsauth.core.entries.undo import EntryRevision, undo
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.guards.entries import by_namespace, mapping_of, needs_bridge, taken

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from awsauth.backoff import retry_unavailable
-from awsauth.core.entries.undo import EntryRevision
+from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.revisions.info import PREFIX, time_read
 from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of

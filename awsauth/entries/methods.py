@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.cluster_context import ClusterContext
     from awsauth.core.diff import Diff
-    from awsauth.core.entries.undo import EntryRevision
+    from awsauth.core.entries.merge import EntryRevision
     from awsauth.entries.engine import EntryChanger
     from awsauth.stores.store import Store
 

@@ -13,7 +13,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import IamFacts, entry_findings
-from awsauth.core.entries.model import NODE_TYPES, AccessEntry, AccessPolicy, entry_for
+from awsauth.core.entries.model import NODE_TYPES, AccessEntry, AccessPolicy
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
@@ -92,7 +92,7 @@ def test_entries_are_read_with_all_that_they_give(eks: EksFake) -> None:
     edit = AccessPolicy(f"{POLICY}/AmazonEKSEditPolicy", ("apps-*",))
     assert (ops.type, ops.username, sorted(ops.groups)) == ("STANDARD", "ops", ["ops", "view"])
     assert set(ops.policies) == {CLUSTER_ADMIN, edit}
-    assert entry_for(f"{PREFIX}/OPS", found.entries) is ops
+    assert EntriesState("API", found.entries).by_principal[f"{PREFIX}/ops"] is ops
     assert [entry.principal_arn for entry in found.entries if entry.lets_nodes_in] == [f"{PREFIX}/node"]
     assert "AmazonEKSEditPolicy in apps-*" in ops.gives
 

@@ -22,7 +22,7 @@ from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.fragment import Fragment, WantedEntry, WantedRole, WantedSsoRole, WantedUser
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
-from awsauth.core.entries.undo import EntryRevision
+from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.entries.view import AccessView
 from awsauth.core.explain.explanation import Explanation
 from awsauth.core.explain.who_can import Grants

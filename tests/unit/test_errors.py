@@ -20,8 +20,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
-from awsauth.core.entries.merge import EntryDiff, merge_entries
-from awsauth.core.entries.undo import EntryRevision, undo
+from awsauth.core.entries.merge import EntryDiff, EntryRevision, merge_entries, undo
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import enforce
 from awsauth.core.lint.policy import Policy

@@ -200,9 +200,3 @@ def lasting(entries: Iterable[AccessEntry]) -> Iterator[AccessEntry]:
             yield replace(entry, policies=tuple(one for one in entry.policies if one.name != CLUSTER_ADMIN_POLICY))
         elif not entry.is_temporary:
             yield entry
-
-
-def entry_for(arn: str, entries: Iterable[AccessEntry]) -> AccessEntry | None:
-    """Return the entry for the principal of a caller or mapping, or None."""
-    principal = principal_of(arn)
-    return next((entry for entry in entries if entry.principal == principal), None)

@@ -6,17 +6,17 @@ Source of the rules: ``aws-iam-authenticator`` ``pkg/token`` (``getIdentityFromS
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.caller import Caller, as_caller
-from awsauth.core.access.matching import Access, account_of, casefold_arn, entries_for, reduces_access
+from awsauth.core.access.matching import Access, account_of, casefold_arn, entries_for, principal_of, reduces_access
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
-from awsauth.core.entries.model import AccessEntry, AuthenticationMode, entry_for
+from awsauth.core.entries.model import AccessEntry
 from awsauth.core.explain.candidates import Looked, Search, ensured, entry_location
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, instance_condition, rendering
 from awsauth.core.text.display import quoted
@@ -213,27 +213,25 @@ def add_entries(explanation: Explanation, state: EntriesState) -> Explanation:
         explanation: The explanation of ``aws-auth`` alone.
         state: The access entries; an unknown mode counts as ``CONFIG_MAP``, and makes the verdict ``depends``.
     """
-    found = _by_state(explanation, state.mode, state.entries)
+    found = _by_state(explanation, state)
     if state.mode is None:
         found = replace(found, verdict="depends")
     return replace(found, conditions=(*found.conditions, *(note.message for note in state.notes)))
 
 
-def _by_state(
-    explanation: Explanation, mode: AuthenticationMode | None, entries: Iterable[AccessEntry] | None
-) -> Explanation:
-    if mode not in ("API_AND_CONFIG_MAP", "API"):
+def _by_state(explanation: Explanation, state: EntriesState) -> Explanation:
+    if state.mode not in ("API_AND_CONFIG_MAP", "API"):
         return explanation
     identity, *others = explanation.steps
-    if entry := entry_for(explanation.caller.canonical_arn, entries or ()):
+    if entry := state.by_principal.get(principal_of(explanation.caller.canonical_arn)):
         return _by_entry(explanation, entry)
-    found = "they could not be read" if entries is None else "the caller has none"
-    if mode == "API":
+    found = "they could not be read" if state.entries is None else "the caller has none"
+    if state.mode == "API":
         step = DecisionStep(_ENTRIES, f"{found}, and the cluster does not use aws-auth.")
-        if entries is None:
+        if state.entries is None:
             return Explanation(explanation.caller, "depends", (), (identity, step))
         return Explanation(explanation.caller, "not-mapped", (), (identity, step), ("Create an access entry for it.",))
-    if entries is None:
+    if state.entries is None:
         step = DecisionStep(_ENTRIES, f"{found}; an entry of the caller would decide before aws-auth.")
         return replace(explanation, verdict="depends", steps=(identity, step, *others))
     return replace(explanation, steps=(identity, DecisionStep(_ENTRIES, f"{found}."), *others))

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 import awsauth
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.undo import EntryRevision, Undo, undo
+from awsauth.core.entries.merge import EntryRevision, Undo, undo
 from awsauth.core.guards.entries import taken
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, VIEW, change, entry, nodes
 
