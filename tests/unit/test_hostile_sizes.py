@@ -102,7 +102,7 @@ CALLS: Final[dict[str, Callable[[Document], object]]] = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_twice_the_text_takes_twice_the_steps(shape: str, call: str) -> None:
     few, more = (steps(partial(CALLS[call], awsauth.Document(SHAPES[shape](count)))) for count in (80, 160))
-    assert more < few * 2.2 + 500
+    assert more < few * 2.2 + 250
 
 
 @pytest.mark.parametrize("shape", ["no mappings", "nothing", "empty in brackets"])
