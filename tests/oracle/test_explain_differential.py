@@ -19,6 +19,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.explain.explain import explain
 from tests.support.callers import attempt_of, callers_of, close_data
 from tests.support.documents import generated
+from tests.support.documents.strategies import in_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from tests.support.authenticator.authenticator import Admission, Authenticator
 
-CALLERS: Final = int(os.environ.get("AWSAUTH_CALLERS", "10000"))
+CALLERS: Final = int(os.environ.get("AWSAUTH_CALLERS", in_volume(10_000)))
 SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
 MOST_UNTRUSTED: Final = 0.03
 _BATCH: Final = 200

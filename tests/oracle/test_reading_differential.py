@@ -19,6 +19,7 @@ from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
 from tests.support.documents.reduction import reduced
 from tests.support.documents.scripts import in_scripts
+from tests.support.documents.strategies import in_volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.authenticator.authenticator import Answer, Authenticator
 
-TEXTS: Final = int(os.environ.get("AWSAUTH_TEXTS", "24000"))
+TEXTS: Final = int(os.environ.get("AWSAUTH_TEXTS", in_volume(24_000)))
 SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
 MOST_UNTRUSTED: Final = 0.01
 ODD_ITEMS: Final = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import settings, strategies as st
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
 _USUAL: Final = 100
 """Examples of a property by default, in the profile ``default``."""
 
-randoms: Final = st.randoms(use_true_random=False)
-"""Stands in for a `random.Random` whose every choice Hypothesis makes, and can make simpler."""
+_IS_CI: Final = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
+
+randoms: Final[SearchStrategy[Random]] = st.randoms(use_true_random=False) if _IS_CI else st.integers(0).map(Random)
+"""What makes all choices of a text: a seed's, which are quick; in the profile ``ci``, Hypothesis makes each by itself.
+
+Then it can make them simpler, too.
+"""
 
 documents: Final[SearchStrategy[dict[str, str]]] = randoms.map(generated.data)
 """The ``data`` of a ConfigMap."""
@@ -30,6 +37,11 @@ def texts(key: str) -> SearchStrategy[str]:
 def broken_texts(key: str) -> SearchStrategy[str]:
     """Texts of one data key with a few things done to them; many cannot be read any more."""
     return randoms.map(lambda random: mutated(random, [generated.text(random, key) for _ in range(2)]))
+
+
+def in_volume(number: int) -> int:
+    """Return how many texts of one fixed seed to look at: all in the profile ``ci``, and half of them by default."""
+    return number if _IS_CI else number // 2
 
 
 def examples(number: int) -> settings:

@@ -19,14 +19,14 @@ from awsauth.core.document.model import KEYS, Key, ParsedList
 from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
 from tests.support.documents.scripts import ODD, SCRIPTS, in_scripts
-from tests.support.documents.strategies import broken_texts, examples, texts
+from tests.support.documents.strategies import broken_texts, examples, in_volume, texts
 from tests.support.steps import steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TEXTS: Final = int(os.environ.get("AWSAUTH_PLAIN_TEXTS", "6000"))
+TEXTS: Final = int(os.environ.get("AWSAUTH_PLAIN_TEXTS", in_volume(6000)))
 SEED: Final = int(os.environ.get("AWSAUTH_SEED", "20261122"))
 _ALPHABET: Final = st.sampled_from((
     "- ", "rolearn", "userarn", "username", "groups", ": ", ":", "\n", "  ", " ", "a", "[", "]", "{", "}", ",", '"', "'", "#",

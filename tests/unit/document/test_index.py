@@ -24,7 +24,7 @@ from awsauth.errors import AwsAuthError
 from tests.support.documents import generated
 from tests.support.documents.edits import edits
 from tests.support.documents.mutations import mutated
-from tests.support.documents.strategies import documents, examples, texts
+from tests.support.documents.strategies import documents, examples, in_volume, texts
 from tests.unit.edit.test_merge import ENSURED, REMOVED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from awsauth.core.edit.changes import Change
 
 SEED: Final = 20261122
-TEXTS: Final = 3000
+TEXTS: Final = in_volume(3000)
 CHANGES: Final = st.lists(ENSURED | REMOVED, min_size=1, max_size=4)
 
 

@@ -80,7 +80,7 @@ def test_the_meaning_stays_and_a_second_time_there_is_nothing_to_do(data: dict[s
 def test_values_of_several_lines_become_literal_blocks(random: Random) -> None:
     """Law: the data is the same, all of it can be edited afterwards, and a second time nothing changes."""
     texts = [text for text in generated.data(random).values() if text.replace("\n", "").isprintable() and text.strip()]
-    values = [random.choice((_folded, _in_quotes))(text) for text in texts]
+    values = [_in_quotes(text) if _ends_sooner(text) else random.choice((_folded, _in_quotes))(text) for text in texts]
     lines = "".join(f"  # of ours\n  map{number}: {value}\n" for number, value in enumerate(values))
     try:
         manifest = Manifest.parse(f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\ndata:\n{lines}")
@@ -100,6 +100,16 @@ def test_values_of_several_lines_become_literal_blocks(random: Random) -> None:
 
 def _folded(text: str) -> str:
     return ">\n" + "".join(f"    {line}\n\n" for line in text.split("\n") if line.strip())
+
+
+def _ends_sooner(text: str) -> bool:
+    """Whether a comment to the left of the first line ends a folded block, and would be text in a literal one."""
+    first, *more = [line for line in text.split("\n") if line.strip()]
+    return any(_indent(line) < _indent(first) and line.lstrip().startswith("#") for line in more)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _in_quotes(text: str) -> str:
