@@ -13,7 +13,7 @@ from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
-from awsauth.core.guards.guards import GUARDS, enforce, run_guards
+from awsauth.core.guards.guards import GUARDS, enforce, raise_for_violations, run_guards
 from awsauth.errors import GuardError, UsageError
 from tests.support.changed import (
     ADMIN,
@@ -220,6 +220,14 @@ def test_an_untrusted_text_is_never_written(before: str) -> None:
         assert "allow=" not in error.value.hint
     with pytest.raises(UsageError, match="no guard `untrusted`"):
         enforce(old, new, OUT_OF_THE_WAY, allow=["untrusted"])
+
+
+def test_beside_an_untrusted_text_no_other_refusal_is_said_to_be_allowable() -> None:
+    untrusted = run_guards(Document({}), Document({"mapRoles": STRANGER}), OUT_OF_THE_WAY)
+    unreadable = run_guards(Document({}), Document({"mapUsers": UNREADABLE}), OUT_OF_THE_WAY)
+    with pytest.raises(GuardError, match="for 2 reasons") as error:
+        raise_for_violations([*unreadable, *untrusted])
+    assert error.value.hint.startswith("Correct the text")
 
 
 def test_an_untrusted_text_that_stays_as_it_is_stops_no_other_change() -> None:
