@@ -70,6 +70,11 @@ def test_an_entry_that_cannot_be_read_is_refused_though_nobody_loses_anything() 
     assert refused(roles(role("a")), roles(role("a"), {"username": "no arn"})) == ["unreadable"]
 
 
+def test_a_problem_in_the_place_of_another_is_no_new_one_where_nobody_loses_anything() -> None:
+    before, after = (roles(role("a"), {"username": name}) for name in ("no arn", "none either"))
+    assert [finding.code for finding in run_guards(before, after, OUT_OF_THE_WAY) if finding.code == "unreadable"] == []
+
+
 BROKEN = f"- rolearn: {PREFIX}/a\n  username: 12\n- username: lost\n"
 
 
