@@ -340,7 +340,8 @@ def access_entry_wins(case: GuardInput) -> Iterator[Finding]:
     old, new = case.written_old.by_principal, case.written_new.by_principal
     for principal, entry in case.entries.items():
         before, after = old.get(principal, ()), new.get(principal, ())
-        if before != after:
+        # A recovery deletes its own entry soon, and then a mapping that is there counts.
+        if before != after and not (after and entry.is_temporary):
             yield _without_effect((after or before)[-1].principal, entry, goes=not after)
 
 

@@ -87,7 +87,7 @@ class GuardInput(NamedTuple):
         written_old: For a change of mappings, the access that `before` gives, access entries aside; otherwise `old`.
         written_new: For a change of mappings, the access that `after` gives, access entries aside; otherwise `new`.
         nodes: By principal, whether nodes use its mapping.
-        entries: By principal, its access entry, without those that a recovery deletes.
+        entries: By principal, its access entry, also one that a recovery deletes.
     """
 
     before: Document
@@ -104,7 +104,7 @@ class GuardInput(NamedTuple):
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
         """Return the input for a change of a document, or of access entries."""
         effective = () if context.authentication_mode == "CONFIG_MAP" else context.access_entries
-        named = [(entry.principal, entry) for entry in effective if not entry.is_temporary]
+        named = [(entry.principal, entry) for entry in effective]
         concerned = _concerned(before, after, context)
         written = _written(before, after, context, concerned)
         old, new = _with_entries(written, [entry for arn, entry in named if arn in concerned], context)

@@ -333,6 +333,18 @@ def test_a_rollback_does_not_give_back_what_another_writer_took() -> None:
     assert refused([unread, entry("ci")], [unread, entry("ci", EDIT)], document, **facts) == ["regrant"]
 
 
+def test_a_mapping_that_goes_beside_access_of_a_recovery_leaves_that_access() -> None:
+    left = entry("x", ADMIN_POLICY, tags={"awsauth/temporary": "2026-01-01T00:00:00Z"})
+    known = GuardContext(caller_arn=OTHER, authentication_mode="API_AND_CONFIG_MAP", access_entries=(left,))
+    boss, now = role("boss", "boss", MASTERS), role("x", "x", "g")
+
+    def told(after: Document) -> list[str]:
+        return [one.message for one in run_guards(roles(now, boss), after, known) if one.code == "entry-shadows"]
+
+    assert told(roles(boss)) == [f"`{ROLE}/x` keeps its access: it has an access entry."]
+    assert told(roles(role("x", "x", "g", "h"), boss)) == []
+
+
 # Harmless changes, and the text
 
 
