@@ -29,9 +29,9 @@ def grouped(pairs: Iterable[tuple[_K, _V]]) -> defaultdict[_K, list[_V]]:
     return found
 
 
-def findings_by_entry(reading: ParsedList, findings: Iterable[Finding]) -> defaultdict[int, list[Finding]]:
+def findings_by_entry(reading: ParsedList, findings: Sequence[Finding]) -> defaultdict[int, list[Finding]]:
     """Return the findings by their entry's position; -1 for those before all."""
-    starts = [entry.shape.start for entry in reading.entries]
+    starts = [entry.shape.start for entry in reading.entries] if findings else []
     offsets = ((finding.location.offset_in(reading.text), finding) for finding in findings if finding.location)
     return grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
 
