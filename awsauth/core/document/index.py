@@ -47,7 +47,7 @@ def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int
 
     The principals are in lower case.
     """
-    if not principals or not reading.entries:
+    if not principals or not (reading.bounds or reading.entries):
         return ()
     if len(principals) > SEARCHES or (reading.bounds and "" in principals):
         return range(len(reading.entries))
@@ -131,15 +131,16 @@ def changed_mappings(before: ParsedList, after: ParsedList) -> list[MappingEntry
 
 def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[range, range]:
     old, new = before.entries, after.entries
+    old_count, new_count = len(old), len(new)
     if before.text == after.text:
-        return range(len(old), len(old)), range(len(new), len(new))
+        return range(old_count, old_count), range(new_count, new_count)
     head, tail = _shared(before, after, unchanged) if before.bounds and after.bounds else (0, 0)
-    shortest = min(len(old), len(new))
+    shortest = min(old_count, new_count)
     while head < shortest - tail and old[head].mapped == new[head].mapped:
         head += 1
     while tail < shortest - head and old[-1 - tail].mapped == new[-1 - tail].mapped:
         tail += 1
-    return range(head, len(old) - tail), range(head, len(new) - tail)
+    return range(head, old_count - tail), range(head, new_count - tail)
 
 
 def _shared(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[int, int]:
