@@ -21,10 +21,9 @@ from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHist
 from awsauth.history.commit import RetryingStore
 from awsauth.options import check_options, check_timeout, check_whole_number
 from awsauth.recovery import plan as planning
-from awsauth.recovery.discovery import Discovery, discover
+from awsauth.recovery.discovery import Discovery, TemporaryAccess, discover, try_right_to_make
 from awsauth.recovery.plan import SWITCH, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.repair import AccessRepair, RepairRequest
-from awsauth.recovery.temporary_access import TemporaryAccess, try_right_to_make
 from awsauth.stores.cluster import ClusterStore
 
 if TYPE_CHECKING:

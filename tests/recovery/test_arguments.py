@@ -11,9 +11,9 @@ from awsauth.aws.eks import describe_cluster, switch_authentication_mode
 from awsauth.aws.session import AwsSession
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
 from awsauth.errors import AwsServiceError, InvalidValueError, RecoveryError, UsageError
+from awsauth.recovery.discovery import TemporaryAccess
 from awsauth.recovery.plan import SWITCH
 from awsauth.recovery.recover import recover, repair_request
-from awsauth.recovery.temporary_access import TemporaryAccess
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake
 from tests.support.controlplane.authority import Authority

@@ -143,13 +143,11 @@ class GuardInput(NamedTuple):
         return reduces_access(self.old, self.new)
 
 
-def _written(
-    before: Document, after: Document, context: GuardContext, principals: Collection[str] | None = None
-) -> Sides:
-    """Return the access by mappings before and after, of all or of `principals`."""
+def _written(before: Document, after: Document, context: GuardContext, only: Collection[str] | None = None) -> Sides:
+    """Return the access by mappings before and after; of `only` some principals."""
     if context.authentication_mode == "API":
         return Access({}, frozenset()), Access({}, frozenset())
-    return Access.of(before, principals), Access.of(after, principals)
+    return Access.of(before, only), Access.of(after, only)
 
 
 def _with_entries(written: Sides, entries: Sequence[AccessEntry], context: GuardContext) -> Sides:
