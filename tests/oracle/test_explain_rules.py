@@ -17,7 +17,7 @@ from tests.support.changed import PREFIX, USERS, role, roles, user, users
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from awsauth.core.explain.explanation import Verdict
+    from awsauth.core.explain.explanation import CallerVerdict
     from tests.support.authenticator.authenticator import Authenticator
 
 STS: Final = "arn:aws:sts::111122223333"
@@ -32,7 +32,7 @@ class Rule(NamedTuple):
 
     data: Mapping[str, str]
     caller: str
-    verdict: Verdict
+    verdict: CallerVerdict
     username: str = ""
     groups: tuple[str, ...] = ()
 
@@ -45,7 +45,7 @@ def _users(*entries: dict[str, Any]) -> Mapping[str, str]:
     return users(*entries).data
 
 
-def _is(template: str, caller: str, verdict: Verdict, username: str = "") -> Rule:
+def _is(template: str, caller: str, verdict: CallerVerdict, username: str = "") -> Rule:
     return Rule(_roles(role("ci", template)), caller, verdict, username)
 
 

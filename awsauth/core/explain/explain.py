@@ -24,7 +24,7 @@ from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
     from awsauth.core.entries.view import EntriesState
-    from awsauth.core.explain.explanation import Verdict
+    from awsauth.core.explain.explanation import CallerVerdict
 
 _NEAREST: Final = (
     "role-path", "session-arn", "space", "user-path", "account-digits", "malformed", "no-arn", "data-key",
@@ -126,7 +126,7 @@ class _Explaining:
                 self.conditions.append(condition)
         return list(outcomes.values())
 
-    def _verdict(self) -> Verdict:
+    def _verdict(self) -> CallerVerdict:
         if self.untrusted:
             return "depends"
         if len(self.outcomes) > 1:
@@ -246,7 +246,7 @@ def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:
     if not entry.type:
         return Explanation(explanation.caller, "depends", (), steps)
     outcome = CallerOutcome.of(entry.username, entry.groups, explanation.caller)
-    verdict: Verdict = "let-in"
+    verdict: CallerVerdict = "let-in"
     conditions = [f"The access policy {policy} grants more rights." for policy in entry.policies]
     if condition := instance_condition(outcome, explanation.caller):
         verdict = "refused" if outcome.refusal else "depends"

@@ -13,7 +13,7 @@ from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
 
-Verdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
+CallerVerdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
 """The result for a caller. ``refused``: it is mapped, but the authenticator cannot fill in a template.
 ``undefined``: the authenticator takes one of several entries at random. ``depends``: the result depends on the
 conditions."""
@@ -126,7 +126,7 @@ class Explanation(JsonValue):
     """
 
     caller: Caller
-    verdict: Verdict
+    verdict: CallerVerdict
     outcomes: tuple[CallerOutcome, ...]
     steps: tuple[DecisionStep, ...]
     conditions: tuple[str, ...] = ()
@@ -176,7 +176,7 @@ class Explanation(JsonValue):
             yield from (f"  {written(change)}" for change in self.changes)
 
 
-_VERDICTS: Final[dict[Verdict, str]] = {
+_VERDICTS: Final[dict[CallerVerdict, str]] = {
     "let-in": "The caller has access: ",
     "not-mapped": "The caller has no access: no entry maps it",
     "refused": "The caller has no access: ",
