@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
-from awsauth.boundary import public
 from awsauth.core.document.model import SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.entries.findings import IamFacts
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
@@ -58,7 +57,6 @@ class MigrationFacts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class MigrationChoices(JsonValue):
     """The choices of a migration's caller.
 
@@ -94,7 +92,6 @@ class MigrationChoices(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class MigrationItem(JsonValue):
     """A mapping, and the access entry that replaces it.
 
@@ -139,7 +136,6 @@ class MigrationItem(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
-@public
 class MigrationPlan(JsonValue):
     """A migration from mappings to access entries. `str` returns it as text.
 
