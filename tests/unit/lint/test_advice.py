@@ -155,6 +155,7 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
     """
     arns = {old.lower(): new.lower() for old, new in named.items()}
     text = in_ascii("\n".join(document.data.values())).lower()
+    text += re.sub(r"\s*\n\s*", " ", text)  # a value may go on in the next line
     old, new = Access.of(document), Access.of(after)
     for principal, outcomes in new.by_principal.items():
         if outcomes != old.by_principal.get(principal):
