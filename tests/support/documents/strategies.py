@@ -19,10 +19,12 @@ _USUAL: Final = 100
 
 _IS_CI: Final = os.environ.get("HYPOTHESIS_PROFILE") == "ci"
 
-randoms: Final[SearchStrategy[Random]] = st.randoms(use_true_random=False) if _IS_CI else st.integers(0).map(Random)
-"""What makes all choices of a text: a seed's, which are quick; in the profile ``ci``, Hypothesis makes each by itself.
+randoms: Final[SearchStrategy[Random]] = (
+    st.randoms(use_true_random=False) if _IS_CI else st.integers(0, _USUAL - 1).map(Random)
+)
+"""What makes all choices of a text: one of a hundred seeds, which are quick and the same in every run.
 
-Then it can make them simpler, too.
+In the profile ``ci``, Hypothesis makes each choice by itself: others in every run, and it can make them simpler.
 """
 
 documents: Final[SearchStrategy[dict[str, str]]] = randoms.map(generated.data)
