@@ -353,7 +353,8 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         from awsauth.migration import Migration
 
         choices = choices or MigrationChoices()
-        return Migration(choices, self._store, self._cluster_context)
+        context, connection = self._cluster_context, self._connection
+        return Migration(choices, self._store, context, connection, self._entries, self.apply)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         check_options(options)

@@ -167,15 +167,16 @@ BOTH: Final = "API_AND_CONFIG_MAP"
 
 
 def switch_authentication_mode(
-    session: AwsSession, cluster: EksCluster, *, timeout: float, done: list[str]
+    session: AwsSession, cluster: EksCluster, mode: AuthenticationMode = BOTH, *, timeout: float, done: list[str]
 ) -> EksCluster:
-    """Switch a cluster to ``API_AND_CONFIG_MAP``, and wait until that is done.
+    """Switch a cluster to the next authentication mode, and wait until that is done.
 
     EKS does one update at a time, so this waits for an update that is under way already.
 
     Args:
         session: The session that calls EKS.
         cluster: The cluster.
+        mode: The mode after its present one.
         timeout: Seconds to wait.
         done: Gets a line as soon as EKS has accepted the switch. From then on EKS completes it by itself.
 
@@ -189,38 +190,40 @@ def switch_authentication_mode(
         CredentialsError: there are no credentials, or AWS rejects them.
     """
     location = ("--name", cluster.name, "--region", cluster.region)
-    mode = command_line("aws", "eks", "describe-cluster", *location, "--query", "cluster.accessConfig")
-    look = f"Look at the mode (`{mode}`) and the updates (`{command_line('aws', 'eks', 'list-updates', *location)}`)."
-    doing = f"The authentication mode of {quoted(cluster.name)} cannot be switched to {BOTH}"
+    show = command_line("aws", "eks", "describe-cluster", *location, "--query", "cluster.accessConfig")
+    look = f"Look at the mode (`{show}`) and the updates (`{command_line('aws', 'eks', 'list-updates', *location)}`)."
+    doing = f"The authentication mode of {quoted(cluster.name)} cannot be switched to {mode}"
     begun: list[str] = []
     waiting = Backoff(timeout)
     for _ in waiting:
         # A second request is an error once the switch is done, also while the cluster does not show it yet.
-        if not begun and (begun := _begun(session, cluster, doing, look)):
-            done.append(f"Began to switch the authentication mode to {BOTH}, which goes on by itself")
+        if not begun and (begun := _begun(session, cluster, mode, doing, look)):
+            done.append(f"Began to switch the authentication mode to {mode}, which goes on by itself")
         with session.calling("eks", doing, region=cluster.region) as eks:
             for update_id in begun or pages_of(eks, "list_updates", name=cluster.name):
                 _await(eks, cluster.name, update_id, waiting, is_own=bool(begun))
         now = describe_cluster(session, cluster.arn)
-        if now.authentication_mode != "CONFIG_MAP":
+        if now.authentication_mode != cluster.authentication_mode:
             return now
     hint = f"{look} Then run it again."
-    raise AwsServiceError(f"{doing}: it was still CONFIG_MAP after {timeout:.0f} seconds.", hint=hint)
+    raise AwsServiceError(
+        f"{doing}: it was still {cluster.authentication_mode} after {timeout:.0f} seconds.", hint=hint
+    )
 
 
-def _begun(session: AwsSession, cluster: EksCluster, doing: str, look: str) -> list[str]:
+def _begun(session: AwsSession, cluster: EksCluster, mode: AuthenticationMode, doing: str, look: str) -> list[str]:
     """Request the switch, and return the id of the update.
 
     It is empty if the cluster is busy, or switched already.
     """
     try:
         with session.calling("eks", doing, region=cluster.region, look=look, unless=TAKEN) as eks:
-            answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": BOTH})
+            answer = eks.update_cluster_config(name=cluster.name, accessConfig={"authenticationMode": mode})
             return [str(answer["update"]["id"])]
     except AwsServiceError as error:
         # Another user, or an interrupted run, may have switched it in the meantime: the mode itself shows that.
-        invalid = error.code in INVALID
-        if not invalid or describe_cluster(session, cluster.arn).authentication_mode == "CONFIG_MAP":
+        present = cluster.authentication_mode
+        if error.code not in INVALID or describe_cluster(session, cluster.arn).authentication_mode == present:
             raise
     return []
 

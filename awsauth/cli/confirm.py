@@ -63,6 +63,8 @@ class PreviewedChange(NamedTuple):
         """
         if self.result and self.result.sync and self.result.sync.conflicts:
             return ""
+        if self.result and not (self.result.sync or self.result.restoration):
+            return "" if self.has_effect else otherwise
         return ONLY_RECORDS if self.has_effect else otherwise
 
 

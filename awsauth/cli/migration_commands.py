@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Final
 
-from awsauth.cli.command import AwsAuthGroup, awsauth_command
+import click
+
+from awsauth.cli.command import RECORDED, VERIFIED, AwsAuthGroup, awsauth_command
+from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
 from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.files import naming, read_input
 from awsauth.cli.mapping_commands import choice_option, option
-from awsauth.core.migration.plan import MigrationChoices
+from awsauth.core.guards.guards import GUARDS
+from awsauth.core.migration.plan import MigrationChoices, MigrationPlan
 from awsauth.core.text.display import fenced
+from awsauth.migration import Migration
 
 if TYPE_CHECKING:
+    from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
+    from awsauth.client import AwsAuthClient
 
 _OF_MAPPING: Final[Any] = {"nargs": 2, "multiple": True, "metavar": "ARN VALUE"}
 _CHOICES: Final = (
@@ -24,17 +34,82 @@ _CHOICES: Final = (
 migrate_command: Final = AwsAuthGroup("migrate", help="Move a cluster from mappings to access entries.")
 
 
+def _chosen(given: dict[str, Any]) -> MigrationChoices:
+    pairs = {name: dict(given[name]) for name in ("usernames", "arns")}
+    return MigrationChoices(**given | pairs)
+
+
+def _told(invocation: Invocation, choices: dict[str, Any], call: Callable[[Migration], MigrationPlan]) -> int:
+    plan = invocation.answer(lambda client: call(client.migration(_chosen(choices))))
+    invocation.report({"migration": plan}, invocation.screen.wrapped(str(plan)), fenced(str(plan), "text"))
+    return FOUND if any(item.blocks_api for item in plan.items) else DONE
+
+
 @awsauth_command("plan", "client.migration(MigrationChoices(…)).plan()", params=[*_CHOICES])
 def _plan_command(invocation: Invocation, /, **choices: Any) -> int:
     """Show the access entry that can replace each mapping, and every difference.
 
     Nothing is changed. The exit code is 1 if a mapping would lose its access in the mode API.
     """
-    choices |= {name: dict(choices[name]) for name in ("usernames", "arns")}
-    with invocation.client() as client, invocation.waiting():
-        plan = client.migration(MigrationChoices(**choices)).plan()
-    invocation.report({"migration": plan}, invocation.screen.wrapped(str(plan)), fenced(str(plan), "text"))
-    return FOUND if any(item.blocks_api for item in plan.items) else DONE
+    return _told(invocation, choices, Migration.plan)
 
 
-migrate_command.add_command(_plan_command)
+@awsauth_command("status", "client.migration().status()", params=[*_CHOICES])
+def _status_command(invocation: Invocation, /, **choices: Any) -> int:
+    """Show which source decides for each mapping, and which entries are proven.
+
+    A new token of the role proves its access entry. The exit code is 1 if a mapping would lose its access in the mode API.
+    """
+    return _told(invocation, choices, Migration.status)
+
+
+def _changing(
+    invocation: Invocation, choices: MigrationChoices, call: Callable[[Migration], Callable[..., Result]]
+) -> int:
+    """Show a step of the migration, ask, and make it."""
+
+    def propose(client: AwsAuthClient) -> PreviewedChange:
+        step = call(client.migration(choices))
+        found = invocation.awaited(step, allow=[*GUARDS], dry_run=True)
+        make = partial(step, **invocation.how.options)
+        preview = PreviewedChange(found.diff, found.findings, make, lambda: False, result=found)
+        return preview._replace(asks_about_guards=True)
+
+    return confirm_and_apply(invocation, propose)
+
+
+@awsauth_command("apply", "client.migration().apply(plan)", changes=RECORDED, params=[*_CHOICES])
+@click.argument("plan", type=click.File("rb"), required=False)
+def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given: Any) -> int:
+    """Make the access entries of the plan one by one, and prove each by a new token.
+
+    The file holds the output of `awsauth migrate plan -o json`, choices included. Another plan is refused. Without a file,
+    the present plan is shown. A cluster of the mode CONFIG_MAP is switched first. aws-auth stays as it is.
+    """
+    with naming(plan or ""):
+        approved = MigrationPlan.from_text(read_input(plan)) if plan else None
+    choices = approved.choices if approved else _chosen(given)
+    return _changing(invocation, choices, lambda migration: partial(migration.apply, approved))
+
+
+@awsauth_command("finish", "client.migration().finish()", changes=(*RECORDED, *VERIFIED), params=[*_CHOICES])
+def _finish_command(invocation: Invocation, /, **given: Any) -> int:
+    """Remove the mappings that an access entry replaces, and then switch to API.
+
+    Entries have to be proven, or accepted with unproven=ARN. The switch comes when no such mapping is left. It cannot be
+    undone, and needs --allow authentication-mode=API.
+    """
+    return _changing(invocation, _chosen(given), lambda migration: migration.finish)
+
+
+@awsauth_command("undo", "client.migration().undo()", changes=RECORDED)
+def _undo_command(invocation: Invocation, /) -> int:
+    """Delete the access entries that the migration made.
+
+    Then the mappings decide again.
+    """
+    return _changing(invocation, MigrationChoices(), lambda migration: migration.undo)
+
+
+for _command in (_plan_command, _status_command, _apply_command, _finish_command, _undo_command):
+    migrate_command.add_command(_command)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
-from awsauth.aws.eks import EksCluster, describe_cluster
+from awsauth.aws.eks import EksCluster, describe_cluster, switch_authentication_mode
 from awsauth.aws.errors import CHECK_WAY
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _LASTS: Final = 60.0  # seconds for which the answers of EKS are reused
+_SWITCHES: Final = 600.0  # seconds within which EKS switches the authentication mode
 
 _PRIVATE: Final = (
     "The cluster has no public endpoint. Connect from its VPC, or from a network that is connected with that."
@@ -135,6 +136,17 @@ class EksClusterInfo:
         from awsauth.aws.access_entries import AccessEntries
 
         return AccessEntries(self._session, self._cluster.get())
+
+    def switch_mode(self, mode: AuthenticationMode) -> None:
+        """Switch the authentication mode (see `switch_authentication_mode`)."""
+        done: list[str] = []
+        try:
+            switch_authentication_mode(self._session, self._cluster.get(), mode, timeout=_SWITCHES, done=done)
+        except AwsAuthError as error:
+            error.changed = bool(done) or error.changed
+            raise
+        finally:
+            self.forget()
 
     def forget(self) -> None:
         """Forget the authentication mode and the access entries."""

@@ -62,6 +62,7 @@ class PendingEntries(NamedTuple):
         diffs: The entries that change.
         undoes: For a rollback, the numbers of the revisions that it undoes.
         regranted: For a rollback, see `GuardContext`.
+        prove: Takes each change after it is made, before the next one is made; None if they are made together.
     """
 
     calls: AccessEntries
@@ -70,6 +71,7 @@ class PendingEntries(NamedTuple):
     diffs: tuple[EntryDiff, ...] = ()
     undoes: tuple[int, ...] = ()
     regranted: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    prove: Callable[[EntryDiff], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,12 @@ class EntryChanger:
         """The history of the cluster's access entries."""
         return EntryJournal(self.context.transport, self.eks.entry_calls().cluster.arn)
 
-    def read(self, concerned: Iterable[str]) -> PendingEntries:
+    def read(self, concerned: Iterable[str], *, switches: bool = False) -> PendingEntries:
         """Return the present state, read anew.
 
         Args:
             concerned: The ARNs of principals whose entries have to be known.
+            switches: Whether the authentication mode is switched before the change.
 
         Raises:
             UsageError: the cluster does not use access entries.
@@ -105,12 +108,9 @@ class EntryChanger:
             AwsAuthError: EKS or the API server does not answer.
         """
         self.eks.forget()
-        calls = self.eks.entry_calls()
-        cluster, mode = calls.cluster, self.eks.authentication_mode()
-        if mode == "CONFIG_MAP":
-            words = ("update-cluster-config", "--name", cluster.name, "--region", cluster.region, "--access-config")
-            switch = command_line("aws", "eks", *words, "authenticationMode=API_AND_CONFIG_MAP")
-            hint = f"To use both, which cannot be undone: `{switch}`. Or map the principal in aws-auth."
+        calls, mode = self.eks.entry_calls(), self.eks.authentication_mode()
+        if mode == "CONFIG_MAP" and not switches:
+            hint = "Move the cluster with `awsauth migrate apply`. Or map the principal in aws-auth."
             raise UsageError("The cluster's authentication mode is CONFIG_MAP: it has no access entries.", hint=hint)
         read = self.eks.access_entries()
         for arn in read.unread.intersection(concerned):
@@ -229,7 +229,10 @@ class EntryChanger:
             if makes_binding:
                 bridge.make_binding(transport)
                 done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
-            change_entries(pending.calls, pending.diffs, done, bridged, writer.arn)
+            for diffs in [(diff,) for diff in pending.diffs] if pending.prove else [pending.diffs]:
+                change_entries(pending.calls, diffs, done, bridged, writer.arn)
+                if pending.prove:
+                    pending.prove(diffs[0])
             if bridged or any(diff.before and BRIDGE_GROUP in diff.before.groups for diff in pending.diffs):
                 self._end_bridge()
         except AwsAuthError as error:

@@ -61,6 +61,7 @@ _CHANGING: Final = (
     *(f"remove {kind}" for kind in _REMOVED),
     *("rename", "apply", "edit", "rollback", "sync"),
     *(f"entry {verb}" for verb in ("add", "set", "policy", "remove", "rollback")),
+    *(f"migrate {verb}" for verb in ("apply", "finish", "undo")),
 )
 
 OUTPUTS: Final[dict[str, dict[str, Any]]] = {
@@ -78,7 +79,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "whoami": {"identity": Identity},
     "health": {"health": HealthReport},
     "recover": {"recovery": Recovery},
-    "migrate plan": {"migration": MigrationPlan},
+    **{key: {"migration": MigrationPlan} for key in ("migrate plan", "migrate status")},
     "entry history": {"revisions": tuple[EntryRevision, ...]},
     **dict.fromkeys(_CHANGING, _CHANGE),
 }

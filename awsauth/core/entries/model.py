@@ -41,6 +41,9 @@ TEMPORARY: Final = "awsauth/temporary"
 # The tag of an older access entry with a cluster-admin policy to remove.
 TEMPORARY_POLICY: Final = "awsauth/temporary-policy"
 
+# The tag of an access entry that a migration made for a mapping.
+MIGRATED: Final = "awsauth/migrated-from"
+
 # The tag of an access entry that names its owner.
 OWNER_TAG: Final = "awsauth/owner"
 

@@ -12,15 +12,14 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.access.matching import account_of, casefold_arn, counting, is_canonical, needs_instance, principal_of
-from awsauth.core.access.node_mappings import NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
+from awsauth.core.access.node_mappings import PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.arn import ACCOUNT_ID, entry_principal, is_user
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry
-from awsauth.core.edit.validation import ENTRY_USERNAME
-from awsauth.core.entries.merge import default_username, new_entry
-from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry
+from awsauth.core.entries.merge import EntryDiff, default_username, is_on_the_way, new_entry
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, MIGRATED, NODE_TYPES, AccessEntry
 from awsauth.core.explain.who_can import conditions_for
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationItem, MigrationPlan, Verdict
 from awsauth.core.serialization import sha256_of
@@ -30,14 +29,6 @@ from awsauth.errors import EditError, InvalidValueError, UsageError
 if TYPE_CHECKING:
     from awsauth.core.entries.findings import FoundPrincipal
     from awsauth.core.entries.view import EntriesState
-
-# By type of entry, the groups of nodes with a mapping that it stands for, and those that it gives.
-_NODES: Final = {
-    "EC2_LINUX": (PRESETS["ec2"], (NODES,)),
-    "EC2_WINDOWS": (PRESETS["windows"], (NODES, WINDOWS_GROUP)),
-    "FARGATE_LINUX": (PRESETS["fargate"], (NODES, "system:node-proxier")),
-    "HYBRID_LINUX": (PRESETS["hybrid"], (NODES,)),
-}
 
 # Groups that an entry need not give: every caller is in the first, and no binding can name the second.
 IMPLIED: Final = ("system:authenticated", "")
@@ -62,7 +53,6 @@ def migration_plan(
 
     Raises:
         EditError: the authenticator's reading of a text is uncertain.
-        InvalidValueError: EKS refuses a chosen username.
         UsageError: a choice is unknown, or does not fit a mapping.
     """
     choices = choices or MigrationChoices()
@@ -82,13 +72,10 @@ def migration_plan(
 def _check(choices: MigrationChoices, document: Document) -> None:
     mapped = {one.principal for key in KEYS for one in document.reading(key).mapped}
     known = {f"{what}={principal}" for what in ("loses", "gains", "unproven") for principal in mapped}
-    if unknown := ({*choices.usernames, *choices.arns} - mapped) | (set(choices.accept) - known):
+    others = {real for old, real in choices.arns.items() if principal_of(real) != casefold_arn(old)}
+    if unknown := ({*choices.usernames, *choices.arns} - mapped) | (set(choices.accept) - known) | others:
         hint = "Give the ARN as in aws-auth, and to accept a difference loses=ARN, gains=ARN or unproven=ARN."
         raise UsageError(f"No mapping fits the choice {names(sorted(unknown))}.", hint=hint)
-    if wrong := [real for old, real in choices.arns.items() if principal_of(real) != casefold_arn(old)]:
-        raise UsageError(f"{names(wrong)} is another principal.", hint="Give the same ARN with its path in IAM.")
-    for username in choices.usernames.values():
-        ENTRY_USERNAME["check"]("username", username)
 
 
 def _uses(mapped: Sequence[MappingEntry], choices: MigrationChoices, kind: str, name: str) -> int:
@@ -249,7 +236,8 @@ class _Classifier(NamedTuple):
             return self._impossible(item, "No type of access entry gives these names to nodes.")
         if self.facts.account and account_of(in_iam) != self.facts.account:
             return self._impossible(item, "An entry for nodes has to be for a role of the cluster's own account.")
-        preset, gives = _NODES[kind]
+        preset = NODE_TYPES[kind]
+        gives = tuple(group for group in preset.groups if group != "system:bootstrappers")  # no entry gives it
         lost = [group for group in dict.fromkeys(mapped.groups) if group not in (*gives, *IMPLIED)]
         more = [group for group in gives if group not in mapped.groups]
         differs = [f"The entry does not give {names(lost)}."] if lost else []
@@ -271,6 +259,8 @@ class _Classifier(NamedTuple):
         same = wanted and replace(wanted, principal_arn=present.principal_arn, tags=present.tags) == present
         verdict: Verdict = "present" if same else "conflict"
         reason = f"Its access entry decides, and gives {'the same' if same else 'something else'}."
+        if wanted and not same and MIGRATED in present.tags and is_on_the_way(EntryDiff("", None, wanted), present):
+            return item  # an interrupted migration goes on
         if not real:
             unproven = "Not known is whether the entry belongs to an earlier principal, and has no effect."
         elif real.arn != present.principal_arn or (present.created and real.created > present.created):

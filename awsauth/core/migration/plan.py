@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
@@ -12,7 +13,7 @@ from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.entries.view import DecidedBy  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.serialization import JsonValue, from_json, in_json, model_problem
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import UsageError
+from awsauth.errors import PlanError, PlanOutdatedError, UsageError
 
 if TYPE_CHECKING:
     from awsauth.core.cluster.facts import Bindings, NodeEvidence
@@ -26,6 +27,9 @@ Verdict = Literal[
 
 # The verdicts with an access entry that the migration makes.
 MADE: Final = ("equal", "same-reach", "different", "needs-rbac")
+
+# The group that stands for ``system:masters``.
+_MASTERS: Final = f"awsauth:{SYSTEM_MASTERS}"
 
 # How an access policy differs from the group ``system:masters``. Sources: Kubernetes, "RBAC good practices" and "API
 # Priority and Fairness"; Amazon EKS user guide, "Review access policy permissions".
@@ -104,6 +108,7 @@ class MigrationItem(JsonValue):
         differs: The differences between mapping and entry, one sentence each; empty if there are none.
         unproven: Why the entry may be refused, or may not give this access; empty if that is certain.
         rbac: The RBAC objects that have to exist before the entry.
+        proven: Whether a new token has just shown the access of the present entry.
     """
 
     key: Key
@@ -114,6 +119,7 @@ class MigrationItem(JsonValue):
     differs: tuple[str, ...] = ()
     unproven: str = ""
     rbac: tuple[dict[str, Any], ...] = ()
+    proven: bool = False
 
     @property
     @in_json()
@@ -124,6 +130,11 @@ class MigrationItem(JsonValue):
         return "entry" if self.verdict in ("present", "conflict") else "mapping"
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether the mapping grants no access, or may go without an entry."""
+        return self.verdict == "dead" or (self.verdict, self.entry) == ("different", None)
+
+    @property
     @in_json()
     def blocks_api(self) -> bool:
         """Whether the principal would, or may, lose access in the mode ``API``."""
@@ -131,7 +142,8 @@ class MigrationItem(JsonValue):
 
     def __str__(self) -> str:
         gives = f"Entry: {self.entry.gives}." if self.entry and self.verdict in MADE else ""
-        texts = (f"{quoted(self.mapped.principal, 200)}: {self.reason}", *self.differs, self.unproven, gives)
+        proof = "A new token shows this access." if self.proven else ""
+        texts = (f"{quoted(self.mapped.principal, 200)}: {self.reason}", *self.differs, self.unproven, gives, proof)
         return " ".join(filter(None, texts))
 
 
@@ -151,12 +163,25 @@ class MigrationPlan(JsonValue):
     notes: tuple[Finding, ...] = ()
     choices: MigrationChoices = field(default_factory=MigrationChoices)
 
+    @classmethod
+    def from_text(cls, text: str | bytes) -> MigrationPlan:
+        """Return the plan in the output of `awsauth migrate plan -o json`.
+
+        Raises:
+            PlanError: it is not one, or was edited.
+        """
+        try:
+            plan: MigrationPlan = from_json(cls, json.loads(text)["migration"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise PlanError("This is not a plan of `awsauth migrate plan`.", hint="Save all of `-o json`.") from error
+        return plan
+
     @property
     @in_json()
     def entries(self) -> tuple[AccessEntry, ...]:
         """The access entries to make, those of administrators last."""
         made = (item.entry for item in self.items if item.entry and item.verdict in MADE)
-        return tuple(sorted(made, key=lambda entry: (_is_administrator(entry), entry.lets_nodes_in)))
+        return tuple(sorted(made, key=lambda one: (one.is_administrator or _MASTERS in one.groups, one.lets_nodes_in)))
 
     @property
     @in_json()
@@ -170,9 +195,8 @@ class MigrationPlan(JsonValue):
         """The steps of the migration, in order."""
         blocking = sum(item.blocks_api for item in self.items)
         lost = f" Mappings that would lose their access: {blocking}." if blocking else ""
-        first = "Switch to API_AND_CONFIG_MAP, which cannot be undone. EKS then makes entries of its own. Plan again."
         steps = {
-            first: self.mode == "CONFIG_MAP",
+            "Switch to API_AND_CONFIG_MAP, which cannot be undone. Plan again.": self.mode == "CONFIG_MAP",
             "Apply the RBAC objects.": self.rbac,
             f"Make the access entries ({len(self.entries)}), your own last, and leave aws-auth as it is.": self.entries,
             f"Switch to API, which cannot be undone.{lost}": self.mode != "API",
@@ -183,13 +207,23 @@ class MigrationPlan(JsonValue):
         parts: dict[str, Sequence[str]] = {
             one: [str(item) for item in self.items if item.verdict == one] for one in get_args(Verdict)
         }
-        parts["The cluster-admin policy differs from the group system:masters"] = MASTERS * any(
-            entry.policies for entry in self.entries
-        )
+        parts["The cluster-admin policy is not system:masters"] = MASTERS * any(one.policies for one in self.entries)
         parts |= {"Steps": [*self.steps], "Not checked": [*map(str, self.notes)]}
         told = {title: "\n".join(f"- {visible(text)}" for text in texts) for title, texts in parts.items() if texts}
         return "\n\n".join(f"{title}:\n{lines}" for title, lines in told.items())
 
 
-def _is_administrator(entry: AccessEntry) -> bool:
-    return entry.is_administrator or f"awsauth:{SYSTEM_MASTERS}" in entry.groups
+def require_same(planned: MigrationPlan, now: MigrationPlan) -> None:
+    """Check that a plan makes the same entries now.
+
+    Entries that are made already may be missing.
+
+    Raises:
+        PlanOutdatedError: it makes others, or some cannot be made any more.
+    """
+    made = {item.entry for item in now.items if item.verdict == "present"}
+    differ = set(planned.entries) - made ^ set(now.entries)
+    if differ or any(one not in planned.rbac for one in now.rbac):
+        concerned = "".join(f"\n- {quoted(entry.principal_arn, 200)}" for entry in differ)
+        message = f"The migration would have another effect now than the one that was planned.{concerned}"
+        raise PlanOutdatedError(message, hint="Plan again, and review it.")
