@@ -300,10 +300,12 @@ def records_after(report: SyncReport, records: Records) -> dict[str, Record]:
 def as_mapped(entry: AccessEntry) -> MappingEntry:
     """Return an entry as a sync compares it: policies stand as groups.
 
-    So does a type for nodes, whose username and groups are EKS's own.
+    So does a type for nodes, whose username and groups are EKS's own. Instead, all types have those of ``EC2_LINUX``.
+    The hashes in the tags of clusters are of them.
     """
-    if preset := NODE_TYPES.get(entry.type):
-        entry = replace(entry, username=preset.username, groups=(*preset.groups, f"type {entry.type}"))
+    if entry.lets_nodes_in:
+        node = NODE_TYPES["EC2_LINUX"]
+        entry = replace(entry, username=node.username, groups=(*node.groups, f"type {entry.type}"))
     return (unbridged(entry) or entry).as_mapping
 
 

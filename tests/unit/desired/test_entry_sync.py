@@ -13,7 +13,7 @@ from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.errors import FragmentError, MappingConflictError
-from tests.support.access_entries import EDIT, ROLE, VIEW
+from tests.support.access_entries import EDIT, ROLE, VIEW, nodes
 
 if TYPE_CHECKING:
     from awsauth.core.entries.merge import EntryDiff
@@ -45,6 +45,22 @@ def after(fragments: list[Fragment], entries: list[AccessEntry], **choices: Any)
 
 def kinds(fragments: list[Fragment], entries: list[AccessEntry], **choices: Any) -> list[str]:
     return [act.act for act in synced(fragments, entries, **choices)[0].acts]
+
+
+@pytest.mark.parametrize(
+    ("kind", "recorded"),
+    [
+        ("EC2_LINUX", "9c6974fd395e194f"),
+        ("EC2_WINDOWS", "5bdb70eb1ec3c79f"),
+        ("FARGATE_LINUX", "afc2e14481be1757"),
+        ("HYBRID_LINUX", "644f711066b3e905"),
+    ],
+)
+def test_an_entry_for_nodes_is_still_as_an_older_sync_recorded_it(kind: str, recorded: str) -> None:
+    made = nodes("b", kind)
+    live = replace(made, tags={"awsauth/owner": "x", "awsauth/applied": recorded})
+    assert kinds([fragment(b={"type": kind})], [live]) == []
+    assert kinds([fragment()], [live]) == ["prune"]
 
 
 def test_a_second_sync_does_nothing_and_the_order_of_owners_does_not_matter() -> None:
