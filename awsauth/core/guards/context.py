@@ -103,8 +103,7 @@ class GuardInput(NamedTuple):
     @classmethod
     def of(cls, before: Document, after: Document, context: GuardContext) -> GuardInput:
         """Return the input for a change of a document, or of access entries."""
-        effective = () if context.authentication_mode == "CONFIG_MAP" else context.access_entries
-        named = [(entry.principal, entry) for entry in effective]
+        named = [(one.principal, one) for one in context.access_entries if context.authentication_mode != "CONFIG_MAP"]
         concerned = _concerned(before, after, context)
         written = _written(before, after, context, concerned)
         old, new = _with_entries(written, [entry for arn, entry in named if arn in concerned], context)
