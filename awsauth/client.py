@@ -348,11 +348,16 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
         Args:
             choices: The caller's choices.
+
+        Raises:
+            UsageError: `choices` are something else.
         """
         from awsauth.core.migration.plan import MigrationChoices
         from awsauth.migration import Migration
 
-        choices = choices or MigrationChoices()
+        choices = choices if choices is not None else MigrationChoices()
+        if not isinstance(choices, MigrationChoices):
+            raise UsageError("The choices are not MigrationChoices.", hint="Pass `awsauth.MigrationChoices(…)`.")
         context, connection = self._cluster_context, self._connection
         return Migration(choices, self._store, context, connection, self._entries, self.apply)
 

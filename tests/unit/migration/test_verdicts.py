@@ -314,6 +314,12 @@ def test_choices_of_a_wrong_type_are_refused(given: dict[str, Any], said: str) -
         migration.plan()
 
 
+@pytest.mark.parametrize("choices", [True, 0, "", (), {"usernames": {}}])
+def test_choices_that_are_something_else_are_refused(choices: Any) -> None:
+    with pytest.raises(UsageError, match="not MigrationChoices"):
+        AwsAuthClient.in_memory().migration(choices)
+
+
 def test_a_text_with_an_uncertain_meaning_is_not_planned() -> None:
     with pytest.raises(EditError, match="mapAccounts"):
         migration_plan(Document({"mapAccounts": "- !!int x\n"}), CONFIG_MAP, known())
