@@ -82,6 +82,18 @@ def access_entries(client: awsauth.AwsAuthClient) -> None:
     assert_type(client.rollback_entries(to=3, approved=shown.diff, allow=["regrant"]), awsauth.Result)
 
 
+def a_migration(client: awsauth.AwsAuthClient) -> None:
+    migration = client.migration(awsauth.MigrationChoices({ROLE: "ci"}, accept=[f"loses={ROLE}"]))
+    assert_type(migration, awsauth.Migration)
+    plan = migration.plan()
+    assert_type(plan, awsauth.MigrationPlan)
+    assert_type(plan.items, tuple[awsauth.MigrationItem, ...])
+    assert_type(migration.apply(plan, allow=["authentication-mode"], reason="ticket 42"), awsauth.Result)
+    assert_type(migration.status(), awsauth.MigrationPlan)
+    assert_type(migration.finish(dry_run=True), awsauth.Result)
+    assert_type(migration.undo(reason="ticket 42"), awsauth.Result)
+
+
 def one_call_that_removes(client: awsauth.AwsAuthClient) -> None:
     assert_type(awsauth.remove_role_mapping(ROLE, client=client), awsauth.Result)
     assert_type(awsauth.remove_user_mapping(USER, client=client), awsauth.Result)

@@ -83,7 +83,7 @@ def test_the_mode_without_entries_refuses_them(entries: Entries, awsauth: Comman
     entries.stage.map_caller()
     refused = awsauth.entry("add", DEV, code=USAGE).err
     assert "CONFIG_MAP" in refused
-    assert "--access-config authenticationMode=API_AND_CONFIG_MAP`" in refused
+    assert "`awsauth migrate apply --cluster" in refused
     assert "There is no history" in awsauth("entry", "history").out
     awsauth.entry("rollback", code=USAGE)
 
