@@ -14,6 +14,7 @@ from awsauth.backoff import retry_unavailable
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import counting, principal_of
+from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
@@ -107,6 +108,8 @@ class Migration:
         require_same(approved or plan, plan)
         pending = self._pending(plan, changer)
         switch = [_switch(BOTH)] if plan.mode == "CONFIG_MAP" else []
+        if switch and any(item.verdict == "needs-choice" and is_node_mapping(item.mapped) for item in plan.items):
+            raise UsageError("The switch may take groups from nodes.", hint="First choose: see `awsauth migrate plan`.")
         shown = changer.run(pending, {**options, "dry_run": True}, None)
         shown = replace(shown, changed=shown.changed or bool(switch), findings=(*switch, *shown.findings))
         raise_for_violations(switch, options.get("allow", ()))
@@ -117,12 +120,13 @@ class Migration:
                 # IAM may refuse it, and the switch cannot be undone.
                 pending.calls.create(entry, INVALID | TAKEN | MISSING)
             changer.eks.switch_mode(BOTH)
-            require_same(plan, again := self.plan())
-            pending = self._pending(again, changer)
+        require_same(plan, again := self.plan())
+        pending = self._pending(again, changer)
         for one in plan.rbac:
             _make_object(changer.context.transport, one)
         unproven: list[str] = []
-        made = changer.run(pending._replace(prove=partial(self._prove, pending.calls, unproven)), options, None)
+        prove = partial(self._prove, pending.calls, shown.document, unproven)
+        made = changer.run(pending._replace(prove=prove), options, None)
         return replace(made, changed=True, findings=(*switch, *made.findings, *map(_unproven, unproven)))
 
     def status(self) -> MigrationPlan:
@@ -148,15 +152,16 @@ class Migration:
             AwsAuthError: otherwise as for `AwsAuthClient.apply`.
         """
         check_options(options)
-        changer, status = self.changer(), self.status()
-        changer.read(())
-        covered = [item for item in status.items if self._is_covered(item)]
-        left = [item for item in status.items if item not in covered and not item.is_given_up]
+        (changer := self.changer()).read(())
+        proven = [replace(item, proven=False) for item in self.status().items if self._is_covered(item)]
+        now = self.plan()  # The proofs take time, in which another writer may delete an entry.
+        covered = [item for item in now.items if item in proven]
+        left = [item for item in now.items if item not in proven and not item.is_given_up]
         findings = tuple(map(_uncovered, left))
         if covered:
             result = self.change([_removed(item) for item in covered], **options)
             return replace(result, findings=(*result.findings, *findings))
-        switch = [_switch("API")] if not left and status.mode == BOTH else []
+        switch = [_switch("API")] if not left and now.mode == BOTH else []
         raise_for_violations(switch, options.get("allow", ()))
         if switch and not options.get("dry_run"):
             changer.eks.switch_mode("API")
@@ -173,18 +178,21 @@ class Migration:
             AwsAuthError: otherwise as for `AwsAuthClient.apply`.
         """
         check_options(options)
-        now = self.changer().read(())
+        now = (changer := self.changer()).read(())
         mapped = {arn for _, arn, _ in counting(now.document)}
         ours = [entry for entry in now.entries if MIGRATED in entry.tags]
         is_api = now.calls.cluster.authentication_mode == "API"
         if lost := [quoted(entry.principal_arn, 200) for entry in ours if is_api or entry.principal not in mapped]:
             message = f"Without their access entries, no mapping would grant access to {listed(lost, 20)}."
-            hint = (
-                "First put the mappings back: `awsauth rollback`. In the mode API, delete entries with `awsauth entry`."
-            )
+            hint = "Put the mappings back with `awsauth rollback`. In the mode API, use `awsauth entry remove`."
             raise UsageError(message, hint=hint)
-        options["allow"] = (*options.get("allow", ()), GAINS)  # a group or policy of the entry stood for the mapping's
-        return self.change([RemoveEntry(principal_arn=entry.principal_arn) for entry in ours], **options)
+        # A group or policy of these entries stands for the mapping's. The rights of others were changed since.
+        made = {diff.after for one in changer.journal.revisions() for diff in one.diff if not diff.before}
+        regained = {entry.principal for entry in ours if entry in made}
+        options["allow"] = (*options.get("allow", ()), *(f"{GAINS}={principal}" for principal in regained))
+        result = self.change([RemoveEntry(principal_arn=entry.principal_arn) for entry in ours], **options)
+        told = (one for one in result.findings if one.code != GAINS or principal_of(one.principal) not in regained)
+        return replace(result, findings=tuple(told))
 
     def _pending(self, plan: MigrationPlan, changer: EntryChanger) -> PendingEntries:
         """Return the change that makes the entries, the caller's last."""
@@ -204,18 +212,24 @@ class Migration:
         return item.decided_by == "entry" and item.entry is not None and bool(self._has(item.entry, 0.0))
 
     def _is_covered(self, item: MigrationItem) -> bool:
-        is_sure = item.proven and not item.unproven
-        return item.decided_by == "entry" and (is_sure or self._accepts_unproven(item))
+        return item.decided_by == "entry" and ((item.proven and not item.unproven) or self._accepts_unproven(item))
 
-    def _prove(self, calls: AccessEntries, unproven: list[str], diff: EntryDiff) -> None:
-        """Prove a new entry, or delete it again if it does not work."""
+    def _prove(self, calls: AccessEntries, planned: Document, unproven: list[str], diff: EntryDiff) -> None:
+        """Prove a new entry.
+
+        It is deleted again if it does not work, or if ``aws-auth`` is another one than planned.
+        """
+        arn = diff.principal_arn
         proven = self._has(diff.after, PROVES) if diff.after else None
-        if proven is None:
-            unproven.append(diff.principal_arn)
-        elif not proven:
-            calls.delete(diff.principal_arn)
-            message = f"After {PROVES:.0f} seconds a new token of {quoted(diff.principal_arn, 200)} did not have what its entry gives."
-            raise RevertedError(f"{message} The entry is deleted, and the mapping decides again.")
+        is_outdated = self.store.read().document.data != planned.data
+        if proven is None and not is_outdated:
+            unproven.append(arn)
+        elif is_outdated or not proven:
+            if calls.find(arn) == diff.after:
+                calls.delete(arn)
+            why = "Another writer changed aws-auth." if is_outdated else "No new token had the rights of the entry."
+            done = f"The entry of {quoted(arn, 200)} is deleted, unless another writer changed it. The mapping decides again."
+            raise RevertedError(f"{why} {done}")
 
     def _has(self, entry: AccessEntry, seconds: float) -> bool | None:
         """Whether a new token has what an entry gives; None if none can be made."""
@@ -237,7 +251,8 @@ class Migration:
             return seen.may_repair and seen.matches(given) and SYSTEM_MASTERS not in seen.groups
 
         rules = CHANGER if entry.is_administrator else ()
-        return is_right(TokenProbe(source, self.connection.transport, rules).wait(is_right, seconds))
+        seen = TokenProbe(source, self.connection.transport, rules).wait(is_right, seconds)
+        return is_right(seen) if seen.username or not seen.authenticated else None
 
 
 def _switch(mode: AuthenticationMode) -> Finding:

@@ -35,8 +35,7 @@ migrate_command: Final = AwsAuthGroup("migrate", help="Move a cluster from mappi
 
 
 def _chosen(given: dict[str, Any]) -> MigrationChoices:
-    pairs = {name: dict(given[name]) for name in ("usernames", "arns")}
-    return MigrationChoices(**given | pairs)
+    return MigrationChoices(**given | {name: dict(given[name]) for name in ("usernames", "arns")})
 
 
 def _told(invocation: Invocation, choices: dict[str, Any], call: Callable[[Migration], MigrationPlan]) -> int:
@@ -72,8 +71,7 @@ def _changing(
         step = call(client.migration(choices))
         found = invocation.awaited(step, allow=[*GUARDS], dry_run=True)
         make = partial(step, **invocation.how.options)
-        preview = PreviewedChange(found.diff, found.findings, make, lambda: False, result=found)
-        return preview._replace(asks_about_guards=True)
+        return PreviewedChange(found.diff, found.findings, make, lambda: False, asks_about_guards=True, result=found)
 
     return confirm_and_apply(invocation, propose)
 
@@ -89,7 +87,7 @@ def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given
     with naming(plan or ""):
         approved = MigrationPlan.from_text(read_input(plan)) if plan else None
     choices = approved.choices if approved else _chosen(given)
-    return _changing(invocation, choices, lambda migration: partial(migration.apply, approved))
+    return _changing(invocation, choices, lambda migration: partial(migration.apply, approved or migration.plan()))
 
 
 @awsauth_command("finish", "client.migration().finish()", changes=(*RECORDED, *VERIFIED), params=[*_CHOICES])

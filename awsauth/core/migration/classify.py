@@ -327,13 +327,8 @@ class _Names:
         for one in bound:
             if self._uses(kind, name) > own_uses:
                 self.problems["gains"] = f"Another mapping has the name {quoted(name)}, which RBAC would bind for it."
-            metadata = {"name": f"awsauth:{one.name}:{sha256_of([*one, kind, name])[:8]}"}
-            self.rbac.append(
-                {
-                    "apiVersion": f"{_RBAC}/v1",
-                    "kind": one.kind,
-                    "metadata": {**metadata, **({"namespace": one.namespace} if one.namespace else {})},
-                    "roleRef": {"apiGroup": _RBAC, "kind": one.role_kind, "name": one.role},
-                    "subjects": [{"apiGroup": _RBAC, "kind": kind, "name": name}],
-                }
-            )
+            named = {"name": f"awsauth:{one.name}:{sha256_of([*one, kind, name])[:8]}", "namespace": one.namespace}
+            metadata = {key: value for key, value in named.items() if value}
+            made = {"apiVersion": f"{_RBAC}/v1", "kind": one.kind, "metadata": metadata}
+            role = {"apiGroup": _RBAC, "kind": one.role_kind, "name": one.role}
+            self.rbac.append({**made, "roleRef": role, "subjects": [{"apiGroup": _RBAC, "kind": kind, "name": name}]})

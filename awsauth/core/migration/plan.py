@@ -172,7 +172,7 @@ class MigrationPlan(JsonValue):
         """
         try:
             plan: MigrationPlan = from_json(cls, json.loads(text)["migration"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise PlanError("This is not a plan of `awsauth migrate plan`.", hint="Save all of `-o json`.") from error
         return plan
 

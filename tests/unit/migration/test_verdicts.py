@@ -14,8 +14,8 @@ from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.migration.classify import migration_plan
-from awsauth.core.migration.plan import MigrationChoices, MigrationFacts
-from awsauth.errors import EditError, UsageError
+from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationPlan
+from awsauth.errors import EditError, PlanError, UsageError
 from tests.support.changed import ADMIN, BOTH, DNS, MASTERS, PREFIX, USERS, node, role, roles, user, users
 
 if TYPE_CHECKING:
@@ -338,3 +338,8 @@ def test_administrators_are_last_and_steps_have_their_order() -> None:
     text = str(plan)
     assert text.index("equal:") < text.index("same-reach:") < text.index("Steps")
     assert "Plan again" in text
+
+
+def test_a_plan_that_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(PlanError, match="not a plan of `awsauth migrate plan`"):
+        MigrationPlan.from_text('{"migration":' + "[" * 100_000)
