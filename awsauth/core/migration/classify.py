@@ -261,7 +261,7 @@ class _Classifier(NamedTuple):
         reason = f"Its access entry decides, and gives {'the same' if same else 'something else'}."
         if wanted and not same and MIGRATED in present.tags and is_on_the_way(EntryDiff("", None, wanted), present):
             return item  # an interrupted migration goes on
-        if not real:
+        if not (real and present.type):  # without a type, it could not be read
             unproven = "Not known is whether the entry belongs to an earlier principal, and has no effect."
         elif real.arn != present.principal_arn or (present.created and real.created > present.created):
             verdict = "stale"

@@ -343,3 +343,10 @@ def test_administrators_are_last_and_steps_have_their_order() -> None:
 def test_a_plan_that_is_nested_too_deep_is_refused() -> None:
     with pytest.raises(PlanError, match="not a plan of `awsauth migrate plan`"):
         MigrationPlan.from_text('{"migration":' + "[" * 100_000)
+
+
+def test_an_entry_that_could_not_be_read_blocks() -> None:
+    arn = f"{PREFIX}/dev"
+    unread = EntriesState("API_AND_CONFIG_MAP", (AccessEntry(arn),))
+    found = item(roles(role("dev", "dev")), known(arn), unread)
+    assert (found.decided_by, found.blocks_api) == ("entry", True)
