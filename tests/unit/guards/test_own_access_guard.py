@@ -114,6 +114,13 @@ def test_a_mapping_of_ones_own_arn_may_not_go_whatever_the_cluster_calls_one_tod
     assert f"The cluster knows you as `{username}` now" in found.message
 
 
+def test_of_two_spellings_either_username_is_a_present_one() -> None:
+    known = GuardContext(caller_arn=f"{USERS}/me", caller_username="me")
+    [found] = run_guards(users(user("me", "me"), user("ME", "other")), users(), known)
+    assert (found.code, found.severity) == ("own-access", Severity.ERROR)
+    assert "The cluster knows you" not in found.message
+
+
 def test_an_unchanged_mapping_of_ones_own_is_not_mentioned() -> None:
     known = GuardContext(caller_arn=f"{PREFIX}/me", caller_username="other")
     assert run_guards(roles(role("me", "me"), role("ci", "ci")), roles(role("me", "me")), known) == ()
