@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.apply import Result
 from awsauth.aws.eks import BOTH
 from awsauth.aws.errors import INVALID, MISSING, TAKEN
-from awsauth.backoff import retry_unavailable
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import counting, principal_of
@@ -31,8 +30,9 @@ from awsauth.core.migration.classify import migration_plan
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationItem, MigrationPlan, require_same
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import listed, quoted
-from awsauth.errors import ApiError, AwsServiceError, CredentialsError, RevertedError, UsageError
+from awsauth.errors import AwsServiceError, CredentialsError, RevertedError, UsageError
 from awsauth.kube.rbac import CHANGER
+from awsauth.kube.resources import create_object
 from awsauth.options import Options, check_options
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
@@ -264,11 +264,7 @@ def _make_object(transport: Transport, one: dict[str, Any]) -> None:
     """Make an RBAC object, whose name holds a digest of it, unless it exists."""
     where = f"namespaces/{one['metadata']['namespace']}/" if one["kind"] == "RoleBinding" else ""
     path = f"/apis/{one['apiVersion']}/{where}{one['kind'].lower()}s"
-    try:
-        retry_unavailable(lambda: transport.post(path, one))
-    except ApiError as error:
-        if error.status != 409:
-            raise
+    create_object(transport, path, one)
 
 
 def _removed(item: MigrationItem) -> RemoveRole | RemoveUser:

@@ -12,8 +12,8 @@ from typing import Any, Final
 from awsauth.backoff import retry_unavailable
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.text.display import command_line
-from awsauth.errors import ApiError, AwsAuthError, ConflictError, ForbiddenError, NotFoundError
-from awsauth.kube.resources import fields_of
+from awsauth.errors import AwsAuthError, ConflictError, ForbiddenError, NotFoundError
+from awsauth.kube.resources import create_object, fields_of
 from awsauth.kube.transport import Transport
 
 _KIND: Final = "ClusterRoleBinding"
@@ -66,15 +66,11 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         "metadata": {"name": BRIDGE_GROUP, "labels": _OURS},
     }
     binding |= {"roleRef": _ROLE, "subjects": [_SUBJECT]}
-    query = {"dryRun": "All"} if dry_run else {}
     try:
-        retry_unavailable(lambda: transport.post(_BINDINGS, binding, query, changes=not dry_run))
-    except ApiError as error:
-        if error.status == 409:
-            return
-        if isinstance(error, ForbiddenError):
-            ask = f"Ask an administrator to create it with `{_CREATE}`, and to delete it after the change with `{DELETE}`."
-            error.hint = f"{ask}\n{error.hint}"
+        create_object(transport, _BINDINGS, binding, dry_run=dry_run)
+    except ForbiddenError as error:
+        ask = f"Ask an administrator to create it with `{_CREATE}`, and to delete it after the change with `{DELETE}`."
+        error.hint = f"{ask}\n{error.hint}"
         raise
 
 

@@ -12,8 +12,8 @@ from awsauth.core.revisions.info import PREFIX, time_read
 from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
 from awsauth.core.text.display import quoted
-from awsauth.errors import ApiError, AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
-from awsauth.kube.resources import REVISIONS_PATH, list_objects
+from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
+from awsauth.kube.resources import REVISIONS_PATH, create_object, list_objects
 from awsauth.kube.transport import Transport
 
 JOURNAL_NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
@@ -91,13 +91,7 @@ class EntryJournal:
             "annotations": {_DIGEST: sha256_of(kept)},
         }
         made: Any = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata}
-        try:
-            retry_unavailable(lambda: self._transport.post(REVISIONS_PATH, {**made, "revision": number, "data": kept}))
-        except ApiError as error:
-            if error.status != 409:
-                raise
-            return False
-        return True
+        return create_object(self._transport, REVISIONS_PATH, {**made, "revision": number, "data": kept})
 
     def _objects(self) -> list[dict[str, Any]]:
         selector = f"{_LABEL}={_OF_ENTRIES}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar, get_args
 
+from awsauth.backoff import retry_unavailable
 from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
@@ -124,6 +125,28 @@ def fields_of(answer: Any, kind: str, location: str) -> Fields:
     if fields.text("kind") not in ("", kind):
         raise fields.refusal("It is of another kind.")
     return fields
+
+
+def create_object(transport: Transport, path: str, value: dict[str, Any], *, dry_run: bool = False) -> bool:
+    """Create an object, and return False if one of its name exists.
+
+    Args:
+        transport: To the API server.
+        path: The path of the list that gets it.
+        value: The object.
+        dry_run: Whether the server only checks that the caller may create it.
+
+    Raises:
+        AwsAuthError: the transport raises it.
+    """
+    query = {"dryRun": "All"} if dry_run else {}
+    try:
+        retry_unavailable(lambda: transport.post(path, value, query, changes=not dry_run))
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return False
+    return True
 
 
 def list_objects(transport: Transport, path: str, *, accept: str = JSON, **query: str) -> Iterator[dict[str, Any]]:
