@@ -121,7 +121,7 @@ from awsauth.health.report import HealthReport as HealthReport, HealthStep as He
 from awsauth.history.log import Log as Log, LogEntry as LogEntry
 from awsauth.kube.rbac import SelfReview as SelfReview
 from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
-from awsauth.migration import Migration as Migration
+from awsauth.migration.migration import Migration as Migration
 from awsauth.options import Options as Options
 from awsauth.recovery.plan import (
     Leftover as Leftover,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
     from awsauth.core.migration.plan import MigrationChoices
     from awsauth.core.plan import Plan
-    from awsauth.migration import Migration
+    from awsauth.migration.migration import Migration
     from awsauth.stores.store import Snapshot, Store
 
 
@@ -353,7 +353,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
             UsageError: `choices` are something else.
         """
         from awsauth.core.migration.plan import MigrationChoices
-        from awsauth.migration import Migration
+        from awsauth.migration.migration import Migration
 
         choices = choices if choices is not None else MigrationChoices()
         if not isinstance(choices, MigrationChoices):

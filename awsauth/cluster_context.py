@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from awsauth.backoff import retry_unavailable
 from awsauth.core.access.matching import Access, could_render, is_canonical, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.document.model import PRINCIPAL_KEYS
@@ -23,6 +22,7 @@ from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.rbac import CHANGER, SelfReview, missing, self_review
 from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
+from awsauth.system.backoff import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import MISSING, TAKEN, THROTTLED, pages_of
-from awsauth.backoff import Backoff
 from awsauth.core.access.matching import principal_of
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, AccessEntry, AccessPolicy
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, OutcomeUnknownError
+from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

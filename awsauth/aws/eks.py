@@ -14,10 +14,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import CHECK_WAY, INVALID, MISSING, TAKEN, pages_of
-from awsauth.backoff import Backoff
 from awsauth.core.arn import partition_of
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
+from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

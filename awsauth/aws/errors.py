@@ -14,9 +14,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth import errors
-from awsauth.backoff import http_date
 from awsauth.boundary import causes
 from awsauth.core.text.display import command_line, quoted, visible
+from awsauth.system.backoff import http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

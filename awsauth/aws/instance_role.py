@@ -11,11 +11,11 @@ from awsauth.aws.errors import MISSING, TAKEN
 from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own_account
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
-from awsauth.backoff import Backoff
 from awsauth.core.arn import partition_of
 from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, RoleError, UsageError
+from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -14,8 +14,8 @@ from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_erro
 from awsauth.aws.instance_metadata import InstanceMetadata
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted, quoted_value
-from awsauth.debug_log import log_debug
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
+from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

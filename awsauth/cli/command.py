@@ -167,7 +167,7 @@ class AwsAuthCommand(_Sectioned):
         is_for_show = any(map(ctx.params.get, ("dry_run", "check_only"))) or ctx.params.get("fix") is False
         ctx.obj.may_change = self.writes and not (is_for_show or ctx.obj.how.dry_run or ctx.obj.how.out)
         if verbosity := ctx.obj.screen.verbosity:
-            from awsauth.debug_log import debug_messages_to
+            from awsauth.system.debug_log import debug_messages_to
 
             ctx.with_resource(debug_messages_to(ctx.obj.screen.tell, is_detailed=verbosity > 1))
         try:

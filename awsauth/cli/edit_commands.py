@@ -24,8 +24,8 @@ from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buf
 from awsauth.core.plan import Plan, document_digest
 from awsauth.core.text.display import listed, quoted
 from awsauth.errors import AwsAuthError, EditError, GuardError, PlanOutdatedError, UsageError
-from awsauth.read_limits import read_file
 from awsauth.stores.file import ManifestFile
+from awsauth.system.read_limits import read_file
 
 if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient

@@ -14,10 +14,10 @@ from awsauth.core.desired.manifest import document_in
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError, PolicyError
-from awsauth.read_limits import read_file, read_stream
 from awsauth.stores.atomic_write import Folder, replace_file
 from awsauth.stores.file import naming_file
 from awsauth.stores.memory import ManifestText
+from awsauth.system.read_limits import read_file, read_stream
 
 if TYPE_CHECKING:
     from awsauth.core.document.document import Document

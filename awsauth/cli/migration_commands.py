@@ -16,7 +16,7 @@ from awsauth.cli.mapping_commands import choice_option, option
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.migration.plan import MigrationChoices, MigrationPlan
 from awsauth.core.text.display import fenced
-from awsauth.migration import Migration
+from awsauth.migration.migration import Migration
 
 if TYPE_CHECKING:
     from awsauth.apply import Result

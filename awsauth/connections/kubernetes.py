@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import visible
-from awsauth.debug_log import log_debug
 from awsauth.errors import UsageError
 from awsauth.kube import kubeconfig
 from awsauth.kube.address import proxy_for, without_userinfo
 from awsauth.kube.server import BearerTokens, KubeServer, TokenFile, can_serve_kubeconfig
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout
+from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

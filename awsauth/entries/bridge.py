@@ -9,12 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from awsauth.backoff import retry_unavailable
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.text.display import command_line
 from awsauth.errors import AwsAuthError, ConflictError, ForbiddenError, NotFoundError
 from awsauth.kube.resources import create_object, fields_of
 from awsauth.kube.transport import Transport
+from awsauth.system.backoff import retry_unavailable
 
 _KIND: Final = "ClusterRoleBinding"
 _BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.apply import Result
-from awsauth.backoff import Backoff
 from awsauth.core.access.matching import account_of, principal_of
 from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
@@ -25,10 +24,11 @@ from awsauth.core.guards.guards import raise_for_violations, run_guards
 from awsauth.core.plan import Plan, require_same_entries
 from awsauth.core.revisions.info import Writer, fitting
 from awsauth.core.text.display import command_line, listed, quoted
-from awsauth.debug_log import log_debug
 from awsauth.entries import bridge
 from awsauth.entries.journal import EntryJournal
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
+from awsauth.system.backoff import Backoff
+from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
     from awsauth.aws.access_entries import AccessEntries

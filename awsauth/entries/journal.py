@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from awsauth.backoff import retry_unavailable
 from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.revisions.info import PREFIX, time_read
 from awsauth.core.revisions.revision import NAMESPACE, number_of_name
@@ -15,6 +14,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
 from awsauth.kube.resources import REVISIONS_PATH, create_object, list_objects
 from awsauth.kube.transport import Transport
+from awsauth.system.backoff import retry_unavailable
 
 JOURNAL_NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
 KEPT: Final = 100  # how many of the newest stay

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from awsauth import errors
-from awsauth.backoff import Backoff, retry_unavailable
 from awsauth.core.edit.merge import MergeResult, merge_with_report
 from awsauth.core.revisions.info import Writer, owners_of
 from awsauth.core.text.display import visible
-from awsauth.debug_log import log_debug
 from awsauth.history.record import Recorder, is_held
 from awsauth.stores.store import RevisionList, Snapshot, Store
+from awsauth.system.backoff import Backoff, retry_unavailable
+from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

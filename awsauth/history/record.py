@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from awsauth.core.revisions.info import OWNER_PREFIX, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.revisions.revision import HIGHEST, Revision, draft
-from awsauth.debug_log import log_debug
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError
+from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from awsauth.backoff import Backoff
     from awsauth.core.edit.merge import MergeResult
     from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
     from awsauth.stores.store import Snapshot, Store
+    from awsauth.system.backoff import Backoff
 
 
 @dataclass(eq=False, repr=False)

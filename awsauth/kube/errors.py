@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from awsauth import errors
-from awsauth.backoff import retry_after
 from awsauth.boundary import causes
 from awsauth.core.text.display import visible
 from awsauth.kube.rbac import missing_rule
 from awsauth.kube.request_limits import AnswerError, object_of
 from awsauth.kube.transport import Request
+from awsauth.system.backoff import retry_after
 
 _E = TypeVar("_E", bound=errors.ApiError)
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.kubeconfig import parsed
-from awsauth.read_limits import decoded, read_file
+from awsauth.system.read_limits import decoded, read_file
 
 # How long before its expiry a token is replaced. A request takes a while, and clocks differ.
 _EARLY: Final = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.address import address_problem
-from awsauth.read_limits import decoded, read_file
+from awsauth.system.read_limits import decoded, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar, get_args
 
-from awsauth.backoff import retry_unavailable
 from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import ApiError, UnreachableError
 from awsauth.kube.transport import JSON, Transport
+from awsauth.system.backoff import retry_unavailable
 
 _T = TypeVar("_T", str, bool, list[Any], dict[str, Any])
 

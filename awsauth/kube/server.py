@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from awsauth.core.text.display import visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube import tls
-from awsauth.read_limits import read_file
+from awsauth.system.read_limits import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.core.text.display import visible
 from awsauth.errors import KubeconfigError
-from awsauth.read_limits import read_file
+from awsauth.system.read_limits import read_file
 
 if TYPE_CHECKING:
     import ssl

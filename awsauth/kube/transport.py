@@ -10,14 +10,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
-from awsauth.backoff import http_date
 from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted_value, visible
-from awsauth.debug_log import DETAIL, log_debug
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.address import has_stray_at, without_userinfo
 from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
 from awsauth.options import ConnectionOptions, check_timeout
+from awsauth.system.backoff import http_date
+from awsauth.system.debug_log import DETAIL, log_debug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

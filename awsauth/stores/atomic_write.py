@@ -15,7 +15,7 @@ import stat
 import time
 from typing import TYPE_CHECKING, Final
 
-from awsauth.read_limits import LARGEST_FILE
+from awsauth.system.read_limits import LARGEST_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from awsauth.backoff import Backoff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import warning
 from awsauth.core.manifest.manifest import Manifest
@@ -27,6 +26,7 @@ from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Snapshot, Store
+from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

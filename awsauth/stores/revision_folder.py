@@ -17,10 +17,10 @@ from awsauth.core.revisions.info import Head, RevisionInfo
 from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.core.text.display import visible
 from awsauth.errors import HistoryError
-from awsauth.read_limits import LARGEST_FILE
 from awsauth.stores.atomic_write import Folder, is_root, is_something_else, replace_file
 from awsauth.stores.revision_yaml import from_yaml, metadata_from_yaml, to_yaml
 from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_found, revision_taken
+from awsauth.system.read_limits import LARGEST_FILE
 
 _APPLIED: Final = "applied"
 # The end of a note whose writer may not have written the manifest. It is about to, or was stopped before or after

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from awsauth.backoff import Backoff
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
 from awsauth.kube.rbac import RbacRule, missing, self_review
+from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

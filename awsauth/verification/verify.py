@@ -10,7 +10,6 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from awsauth.backoff import Backoff
 from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
 from awsauth.core.edit.merge import MergeResult
@@ -24,6 +23,7 @@ from awsauth.history.commit import PendingChange, RetryingStore, commit
 from awsauth.kube.rbac import EVERYBODY, self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
+from awsauth.system.backoff import Backoff
 from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from awsauth import backoff
 from awsauth.aws.instance_role import ensure_instance_role
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.errors import (
@@ -22,6 +21,7 @@ from awsauth.errors import (
     RoleError,
     UsageError,
 )
+from awsauth.system import backoff
 from tests.support.aws.aws_account import ROLE, AwsAccount, aws_account
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.backoff import Backoff
 from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, RemoveRole
@@ -26,6 +25,7 @@ from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import UNPROVEN_HISTORY, log
 from awsauth.history.rollback import RollbackProposal
 from awsauth.stores.file import FileStore
+from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Interrupted, Unanswered, Wrapped

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.errors import (
     AdmissionError,
@@ -21,6 +20,7 @@ from awsauth.errors import (
 )
 from awsauth.history.commit import CommitOutcome, RetryingStore, changing, commit
 from awsauth.history.log import log
+from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped

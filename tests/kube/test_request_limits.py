@@ -21,7 +21,7 @@ from awsauth.aws.session import AwsSession
 from awsauth.errors import ApiError, AwsServiceError, FileError, KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube import resources as listing
 from awsauth.kube.request_limits import LARGEST_ANSWER
-from awsauth.read_limits import LARGEST_FILE
+from awsauth.system.read_limits import LARGEST_FILE
 from tests.support.command_line import manifest_in, run
 from tests.support.connections import transport_to
 from tests.support.controlplane.authority import Authority

@@ -16,11 +16,11 @@ import pytest
 import urllib3.exceptions
 from kubernetes.client import ApiClient, Configuration
 
-from awsauth.backoff import http_date
 from awsauth.errors import AwsAuthError, KubeconfigError, OutcomeUnknownError, UnreachableError, UsageError
 from awsauth.kube.official_client import OfficialClientServer
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions
+from awsauth.system.backoff import http_date
 from tests.support import connections
 from tests.support.connections import transport_to
 from tests.support.controlplane.authority import Authority

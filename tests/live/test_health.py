@@ -13,12 +13,12 @@ import yaml
 
 from awsauth.api import health_check
 from awsauth.aws.errors import clock_difference
-from awsauth.backoff import http_date
 from awsauth.client import AwsAuthClient
 from awsauth.core.text.display import command_line
 from awsauth.errors import AuthenticationError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.report import STEPS
 from awsauth.stores.memory import MemoryStore
+from awsauth.system.backoff import http_date
 from tests.support.command_line import run
 from tests.support.named_cluster import NamedCluster, awaited
 from tests.support.waiting import PATIENCE

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
-from awsauth.backoff import Backoff
 from awsauth.cli.completion import _cache, remember
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.revision import draft
@@ -25,6 +24,7 @@ from awsauth.history.commit import changing, commit
 from awsauth.history.log import log
 from awsauth.stores import atomic_write as durability, revision_folder
 from awsauth.stores.file import FileStore
+from awsauth.system.backoff import Backoff
 from tests.stores.test_file_store import MANIFEST
 from tests.support.command_line import run
 from tests.support.paths import PROJECT

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import yaml
 
-from awsauth.backoff import Backoff
 from awsauth.client import AwsAuthClient
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureAccount, EnsureRole, ReplaceText
@@ -25,6 +24,7 @@ from awsauth.stores.atomic_write import replace_file
 from awsauth.stores.file import FileStore
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import InvalidRevision
+from awsauth.system.backoff import Backoff
 from tests.support.forked import all_running, ended
 from tests.support.going_back import by, rollback
 from tests.support.stopping import Interrupted

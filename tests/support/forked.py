@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.backoff import Backoff
+from awsauth.system.backoff import Backoff
 from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:

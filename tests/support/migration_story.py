@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.client import AwsAuthClient
-    from awsauth.migration import Migration
+    from awsauth.migration.migration import Migration
     from tests.support.controlplane.aws import Aws, AwsCredentials
     from tests.support.entry_changes import Entries
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, EnsureRole
 from awsauth.entries.engine import SETTLES
 from awsauth.errors import AwsServiceError, ConflictError, ForbiddenError
+from awsauth.system.backoff import Backoff
 from tests.support.aws.eks_webhook import bind_administrators
 from tests.support.entry_changes import ADMIN, DEV
 from tests.support.recovery_stage import BOTH, CLUSTER_ADMIN, OPS

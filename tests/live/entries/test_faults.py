@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.backoff import Backoff
 from awsauth.core.edit.changes import EnsureEntry, RemoveEntry, SetEntryPolicy
 from awsauth.entries.engine import SETTLES
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, InvalidValueError, OutcomeUnknownError
+from awsauth.system.backoff import Backoff
 from tests.support.aws.eks_fake import NoAnswer
 from tests.support.command_line import PROGRAM
 from tests.support.entry_changes import ADMIN, DEV, EDIT, VIEW

@@ -202,7 +202,7 @@ def test_entries_are_taken_back_and_the_mappings_decide_again(quick: MigrationSt
 
 
 def test_an_entry_that_does_not_work_is_deleted_again(quick: MigrationStory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("awsauth.migration.PROVES", 0.0)
+    monkeypatch.setattr("awsauth.migration.migration.PROVES", 0.0)
     quick.stage.shown.authentication_mode = BOTH
     with quick.entries.client() as client:
         migration = quick.migration(client)

@@ -11,7 +11,7 @@ from awsauth.cli.confirm import Confirmation
 from awsauth.cli.exit_codes import DONE, REFUSED, USAGE
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import GuardError, RevertedError, UsageError
-from awsauth.migration import Migration
+from awsauth.migration.migration import Migration
 from tests.support.command_line import run
 from tests.support.migration_story import ADMIN, BOTH, CI, GIVEN_UP, NODE, SSO, TO_BOTH, MigrationStory, mappings
 from tests.support.recovery_stage import BOTH as BOTH_SOURCES, ROLE

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth import AwsAuthClient, AwsAuthError, EnsureRole, OutcomeUnknownError
-from awsauth.backoff import Backoff
 from awsauth.connections.kubernetes import from_kubeconfig
 from awsauth.history.commit import changing, commit
 from awsauth.options import ConnectionOptions
 from awsauth.stores.cluster import ClusterStore
+from awsauth.system.backoff import Backoff
 from tests.support.controlplane.cluster import AWS_AUTH, REVISIONS
 from tests.support.servers.faulty_server import FAULTS, FaultyServer
 from tests.support.waiting import PATIENCE

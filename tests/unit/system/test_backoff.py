@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 import awsauth
-from awsauth import backoff
 from awsauth.aws.eks import describe_cluster, switch_authentication_mode
 from awsauth.aws.session import AwsSession
-from awsauth.backoff import Backoff, retry_after, retry_unavailable
 from awsauth.errors import AwsServiceError, UnavailableError
+from awsauth.system import backoff
+from awsauth.system.backoff import Backoff, retry_after, retry_unavailable
 from tests.history.test_patience import Time, busy
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake, _Update

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from awsauth.boundary import causes
-from awsauth.debug_log import log_debug
 from awsauth.errors import UnavailableError
+from awsauth.system.debug_log import log_debug
 
 _T = TypeVar("_T")
 

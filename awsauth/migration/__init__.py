@@ -1,0 +1,1 @@
+"""The migration of a cluster from aws-auth to access entries, step by step."""

@@ -1,0 +1,1 @@
+"""What all input and output shares: bounds, waits and debug messages."""
