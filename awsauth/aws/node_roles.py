@@ -54,7 +54,7 @@ def node_evidence(
         entries: The cluster's access entries.
     """
     sources: list[Callable[[], SourceReport]] = [
-        partial(_node_groups, session, cluster),
+        partial(node_groups, session, cluster),
         partial(_fargate_profiles, session, cluster),
         partial(_instances, session, cluster, nodes),
         partial(_karpenter, session, cluster, get),
@@ -75,7 +75,9 @@ def _together(reports: Iterable[SourceReport]) -> SourceReport:
     return SourceReport(users, tuple(note for one in each for note in one.notes))
 
 
-def _node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
+def node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
+    """Return the roles of the node groups of EKS."""
+
     def described(eks: Any, name: str) -> RoleUser:
         group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
         size = group.get("scalingConfig", {}).get("desiredSize")

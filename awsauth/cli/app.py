@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "rollback": ("history_commands", "Undo the last change, or restore a revision."),
     "snapshot": ("history_commands", "Record the live state as a revision."),
     "prune": ("history_commands", "Delete old revisions."),
+    "export": ("entry_commands", "Print access entries as infrastructure code."),
     "migrate": ("migration_commands", "Plan the way from mappings to access entries."),
     "whoami": ("cluster_commands", "Show your AWS identity."),
     "health": ("cluster_commands", "Check your access to a cluster, step by step."),

@@ -1,17 +1,21 @@
-"""The commands `entry`, which change the access entries of an EKS cluster."""
+"""The commands `entry` and `export`, for the access entries of an EKS cluster."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from awsauth.cli.command import AwsAuthGroup
+import click
+
+from awsauth.cli.command import AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import PRINCIPALS
 from awsauth.cli.history_commands import entry_history_command, entry_rollback_command
 from awsauth.cli.mapping_commands import GROUP_OPTION, argument, change_command, choice_option, option
 from awsauth.core.edit import changes as c
+from awsauth.core.entries.export import ExportFormat
 
 if TYPE_CHECKING:
+    from awsauth.cli.invocation import Invocation
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 
@@ -79,3 +83,13 @@ _changing(
 
 entry_command.add_command(entry_history_command)
 entry_command.add_command(entry_rollback_command)
+
+
+@awsauth_command("export", "client.export(format)", outputs=("text",))
+@click.option("--format", "kind", type=click.Choice(get_args(ExportFormat)), required=True, help="The format.")
+def export_command(invocation: Invocation, /, *, kind: ExportFormat) -> None:
+    """Print the access entries of an EKS cluster as infrastructure code.
+
+    Entries that EKS makes by itself are left out, and so are those of a recovery.
+    """
+    invocation.screen.print(invocation.answer(lambda client: client.export(kind)).rstrip("\n"))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import boto3
 
     from awsauth.aws.access_entries import AccessEntries, ReadEntries
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, SourceReport
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.kube.transport import Transport
@@ -173,6 +173,16 @@ class EksClusterInfo:
         except AwsServiceError:
             entries = ()
         return node_evidence(self._session, self._cluster.get(), nodes=nodes, get=self._transport.get, entries=entries)
+
+    def node_groups(self) -> SourceReport:
+        """Return the roles of the node groups of EKS.
+
+        Raises:
+            AwsServiceError, CredentialsError: EKS does not answer.
+        """
+        from awsauth.aws.node_roles import node_groups
+
+        return node_groups(self._session, self._cluster.get())
 
     def sso_roles(self) -> tuple[str, ...]:
         """Return the ARNs of the permission set roles in the caller's account.

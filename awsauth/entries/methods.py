@@ -1,4 +1,4 @@
-"""The methods of a client that change access entries, and roll that back."""
+"""The methods of a client that change, roll back and export access entries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from awsauth.boundary import public
 from awsauth.core.revisions.info import Writer
-from awsauth.errors import UsageError
+from awsauth.errors import AwsServiceError, UsageError
 from awsauth.options import Options, check_rollback
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.cluster_context import ClusterContext
     from awsauth.core.diff import Diff
+    from awsauth.core.entries.export import ExportFormat
     from awsauth.core.entries.merge import EntryRevision
     from awsauth.entries.engine import EntryChanger
     from awsauth.stores.store import Store
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @public
 class EntryMethods(ABC):
-    """Changes access entries, and rolls that back."""
+    """Changes access entries, rolls that back, and exports them."""
 
     _store: Store
     _cluster_context: ClusterContext | None
@@ -66,6 +67,29 @@ class EntryMethods(ABC):
         """
         check_rollback(to, options)
         return self._entries().rollback(to, approved, options)
+
+    def export(self, kind: ExportFormat) -> str:
+        """Return the access entries of the cluster as infrastructure code.
+
+        Entries that EKS makes by itself are left out, and so are those of a recovery.
+
+        Args:
+            kind: ``terraform``, ``terraform-module``, ``cloudformation``, ``eksctl``, ``ack`` or ``aws-cli``.
+
+        Raises:
+            AwsServiceError: an access entry or a node group cannot be read.
+            InvalidValueError: the format cannot express a value.
+            UsageError: the client has no EKS cluster, or there is no such format.
+        """
+        from awsauth.core.entries.export import ExportTarget, export, own_entries  # no change needs it
+
+        eks = self._entries().eks
+        cluster, read, groups = eks.entry_calls().cluster, eks.access_entries(), eks.node_groups()
+        if notes := (*read.notes, *groups.notes):
+            hint = "An export needs all access entries and node groups. Grant the missing permissions."
+            raise AwsServiceError(f"Not everything could be read. {' '.join(notes)}", hint=hint)
+        own = own_entries(read.entries, [user.role_arn for user in groups.users])
+        return export(own, kind, ExportTarget(cluster.name, cluster.region))
 
     def _entries(self) -> EntryChanger:
         """Return the changer of the cluster's access entries.

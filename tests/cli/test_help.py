@@ -229,7 +229,7 @@ def test_json_has_the_fields_that_the_reference_lists(tmp_path: Path) -> None:
         "diff": ["diff", "1"],
         "prune": ["prune", "--dry-run"],
     }
-    assert listed.keys() == {words[0] for words, _ in COMMANDS if words} - {"completion", "import", "init"}
+    assert listed.keys() == {words[0] for words, _ in COMMANDS if words} - {"completion", "export", "import", "init"}
     for name, args in shown.items():
         values = json.loads(run(*args, "--file", file, "-o", "json").out)
         assert values.keys() - {"version", "command", "target"} == listed[name], name

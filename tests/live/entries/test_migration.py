@@ -5,6 +5,7 @@ The API server asks access entries first and then a real authenticator, as EKS d
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import suppress
 from itertools import count
@@ -139,6 +140,10 @@ def test_the_commands_move_the_cluster(quick: MigrationStory, tmp_path: Path) ->
     assert quick.stage.shown.authentication_mode == "API"
     assert quick.names() == quick.before
     assert run("migrate", "undo", "--yes", *where).code == USAGE
+    exported = run("export", "--format", "terraform", *where)
+    assert exported.code == DONE, exported
+    found = json.loads(exported.out)["resource"]["aws_eks_access_entry"].values()
+    assert {one["principal_arn"] for one in found} == {*quick.arns.values()}
 
 
 class Stop:

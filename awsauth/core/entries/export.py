@@ -1,0 +1,208 @@
+"""Access entries as infrastructure code, in the formats of several tools.
+
+All formats but the commands are JSON, so that no value can be taken for syntax. Entries that EKS manages are left out:
+EKS and the tool would change them in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+
+from awsauth.core.access.matching import principal_of
+from awsauth.core.arn import SERVICE_LINKED
+from awsauth.core.entries.model import AccessEntry, unbridged
+from awsauth.core.text.display import command_line, quoted, quoted_value
+from awsauth.errors import InvalidValueError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ExportFormat = Literal["terraform", "terraform-module", "cloudformation", "eksctl", "ack", "aws-cli"]
+"""The formats. For Terraform: resources, or the ``access_entries`` of the module terraform-aws-modules/eks."""
+
+# The types of entries that EKS or another service makes.
+_SERVICES: Final = frozenset({"FARGATE_LINUX", "EC2", "HYPERPOD_LINUX"})
+
+# CloudFormation replaces a value with this text, and no escape prevents it.
+_RESOLVED: Final = "{{resolve:"
+
+
+class ExportTarget(NamedTuple):
+    """The cluster of exported entries.
+
+    Attributes:
+        name: Its name in EKS.
+        region: Its region.
+    """
+
+    name: str
+    region: str
+
+
+def own_entries(entries: Iterable[AccessEntry], node_group_roles: Iterable[str]) -> tuple[AccessEntry, ...]:
+    """Return the entries that no service manages, without temporary ones.
+
+    Args:
+        entries: The entries.
+        node_group_roles: The roles of all node groups of EKS.
+    """
+    managed = frozenset(map(principal_of, node_group_roles))
+
+    def is_own(entry: AccessEntry) -> bool:
+        if entry.type in _SERVICES or (entry.type.startswith("EC2_") and entry.principal in managed):
+            return False
+        return not (SERVICE_LINKED in entry.principal_arn or entry.is_temporary or entry.has_temporary_policy)
+
+    return tuple(entry for entry in map(unbridged, entries) if entry and is_own(entry))
+
+
+def export(entries: Iterable[AccessEntry], kind: ExportFormat, target: ExportTarget) -> str:
+    """Return existing entries in a format.
+
+    Args:
+        entries: The entries.
+        kind: The format.
+        target: The cluster.
+
+    Raises:
+        InvalidValueError: the format cannot express a value.
+        UsageError: there is no such format.
+    """
+    if kind not in get_args(ExportFormat):
+        raise UsageError(f"{quoted_value(kind)} is not a format.", hint=f"The formats are {', '.join(_FORMATS)}.")
+    made = _FORMATS[kind](sorted(entries, key=lambda entry: entry.principal_arn), target)
+    text = made if isinstance(made, str) else json.dumps(made, indent=2) + "\n"
+    if kind == "cloudformation" and _RESOLVED in text:
+        hint = "Choose another format, or change the username, group or tag with this text."
+        raise InvalidValueError(f"CloudFormation would replace {quoted(_RESOLVED)} in an access entry.", hint=hint)
+    # Terraform reads a template in every string. Names that this module makes have no `{`.
+    return re.sub(r"([$%])\{", r"\1\1{", text) if kind.startswith("terraform") else text
+
+
+def _terraform(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+    made, associations, imports = {}, {}, []
+    for name, fields in _terraform_entries(entries).items():
+        arn, address = fields["principal_arn"], f"aws_eks_access_entry.{name}"
+        imports.append({"to": address, "id": f"{target.name}:{arn}"})
+        for policy, given in fields.pop("policy_associations").items():
+            of_entry = {"cluster_name": target.name, "principal_arn": arn, "depends_on": [address]}
+            associations[f"{name}_{policy}"] = of_entry | given
+            known = f"{target.name}#{arn}#{given['policy_arn']}"
+            imports.append({"to": f"aws_eks_access_policy_association.{name}_{policy}", "id": known})
+        made[name] = {"cluster_name": target.name, **fields}
+    resources = {"aws_eks_access_entry": made, "aws_eks_access_policy_association": associations}
+    return {"resource": resources, "import": imports}
+
+
+def _terraform_module(entries: Sequence[AccessEntry], _: ExportTarget) -> Any:
+    return {"locals": {"access_entries": _terraform_entries(entries)}}
+
+
+def _terraform_entries(entries: Sequence[AccessEntry]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, entry in _named(entries, "_").items():
+        fields = _filled("principal_arn type user_name kubernetes_groups tags", *_values(entry), _tags(entry))
+        policies = _policies(entry, "policy_arn access_scope type namespaces")
+        by_name = {one["policy_arn"].rpartition("/")[2]: one for one in policies}
+        found[name] = {**fields, "policy_associations": by_name}
+    return found
+
+
+def _cloudformation(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+    names = "ClusterName PrincipalArn Type Username KubernetesGroups AccessPolicies Tags"
+    # CloudFormation imports only resources that it would keep.
+    kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+    resources = {}
+    for name, entry in _named(entries, "").items():
+        policies = _policies(entry, "PolicyArn AccessScope Type Namespaces")
+        tags = [{"Key": key, "Value": value} for key, value in _tags(entry).items()]
+        properties = _filled(names, target.name, *_values(entry), policies, tags)
+        resources[name] = {"Type": "AWS::EKS::AccessEntry", **kept, "Properties": properties}
+    return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
+
+
+def _eksctl(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+    names = "principalARN type kubernetesUsername kubernetesGroups accessPolicies"
+    found = [
+        _filled(names, *_values(entry), _policies(entry, "policyARN accessScope type namespaces")) for entry in entries
+    ]
+    return {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": target.name, "region": target.region},
+        "accessConfig": {"accessEntries": found},
+    }
+
+
+def _ack(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+    names = "clusterName principalARN type username kubernetesGroups accessPolicies tags"
+    kind = {"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "AccessEntry"}
+    items = []
+    for name, entry in _named(entries, "-").items():
+        policies = _policies(entry, "policyARN accessScope type namespaces")
+        spec = _filled(names, target.name, *_values(entry), policies, _tags(entry))
+        fields = json.dumps({"clusterName": target.name, "principalARN": entry.principal_arn})
+        adopt = {"adoption-policy": "adopt-or-create", "adoption-fields": fields}
+        metadata = {"name": name, "annotations": {f"services.k8s.aws/{key}": value for key, value in adopt.items()}}
+        items.append({**kind, "metadata": metadata, "spec": spec})
+    return {"apiVersion": "v1", "kind": "List", "items": items}
+
+
+def _aws_cli(entries: Sequence[AccessEntry], target: ExportTarget) -> str:
+    def call(command: str, **given: Any) -> str:
+        # As an option, a value that begins with `file://` would be read from that file.
+        text = json.dumps({"clusterName": target.name, **given})
+        return command_line("aws", "eks", command, "--region", target.region, "--cli-input-json", text)
+
+    lines = ["#!/bin/sh", "set -eu"]
+    for entry in entries:
+        given = _filled("principalArn type username kubernetesGroups tags", *_values(entry), _tags(entry))
+        policies = _policies(entry, "policyArn accessScope type namespaces")
+        lines.append(call("create-access-entry", **given))
+        lines += [call("associate-access-policy", principalArn=entry.principal_arn, **one) for one in policies]
+    return "\n".join(lines) + "\n"
+
+
+_MAKERS: Final = (_terraform, _terraform_module, _cloudformation, _eksctl, _ack, _aws_cli)
+_FORMATS: Final = dict(zip(get_args(ExportFormat), _MAKERS, strict=True))
+
+
+def _filled(names: str, *values: Any) -> dict[str, Any]:
+    """Return the values by their names, without empty ones."""
+    return {name: value for name, value in zip(names.split(), values, strict=True) if value}
+
+
+def _values(entry: AccessEntry) -> tuple[Any, ...]:
+    """Return principal, type, username and groups; EKS sets the last two for nodes."""
+    named = ("", []) if entry.lets_nodes_in else (entry.username, sorted(entry.groups))
+    return entry.principal_arn, entry.type, *named
+
+
+def _tags(entry: AccessEntry) -> dict[str, str]:
+    """Return the tags, without those that only AWS can set."""
+    return {key: value for key, value in sorted(entry.tags.items()) if not key.startswith("aws:")}
+
+
+def _policies(entry: AccessEntry, names: str) -> list[dict[str, Any]]:
+    """Return the policies, by the names of ARN, scope, scope's type and namespaces."""
+    arn, scope, *of_scope = names.split()
+
+    def scoped(namespaces: Sequence[str]) -> dict[str, Any]:
+        return _filled(" ".join(of_scope), "namespace" if namespaces else "cluster", sorted(namespaces))
+
+    by_arn = sorted(entry.policies, key=lambda policy: policy.policy_arn)
+    return [{arn: policy.policy_arn, scope: scoped(policy.namespaces)} for policy in by_arn]
+
+
+def _named(entries: Sequence[AccessEntry], separator: str) -> dict[str, AccessEntry]:
+    """Return the entries by unique names of letters, digits and separators."""
+    named: dict[str, AccessEntry] = {}
+    for entry in entries:
+        words = re.findall("[a-z0-9]+", entry.principal_arn.rpartition("/")[2].lower())
+        first = separator.join(words if words and words[0][0].isalpha() else ["entry", *words])
+        others = (f"{first}{separator}{number}" for number in count(2))
+        named[first if first not in named else next(one for one in others if one not in named)] = entry
+    return named
