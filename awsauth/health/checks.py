@@ -20,7 +20,7 @@ from awsauth.core.text.display import command_line, double_quoted, quoted, quote
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.drift import drift
-from awsauth.kube.rbac import RbacRule, SelfReview, missing, rule_of, self_review
+from awsauth.kube.rbac import SelfReview, missing, rule_of, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.report.rbac import RbacRule
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Store
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from awsauth.boundary import public
+from awsauth.core.document.model import SYSTEM_AUTHENTICATED
+from awsauth.core.report.rbac import RbacRule
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import NAMESPACE
-from awsauth.core.text.display import double_quoted, quoted
+from awsauth.core.text.display import quoted
 from awsauth.errors import NotFoundError, UsageError
 from awsauth.kube.resources import fields_of
 from awsauth.kube.transport import Transport
-
-# Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
-_NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
@@ -37,40 +36,6 @@ _NAMED: Final = re.compile(
     r"(?P<verb>[a-z]+|\*) (?P<resource>[a-z0-9]+|\*)(?:\.(?P<group>[a-z0-9.-]+))?(?P<part>/[a-z]+)?"
     r"(?: in (?P<namespace>[a-z0-9-]+))?"
 )
-
-
-class RbacRule(NamedTuple):
-    """A rule that grants one kind of request.
-
-    Attributes:
-        verb: Such as ``update``.
-        resource: Such as ``configmaps``.
-        group: The API group; empty for the core group.
-        name: The object's name; empty for all objects.
-        namespace: The namespace; empty for resources of the whole cluster.
-        user: The user who was refused; empty if the server does not say.
-    """
-
-    verb: str
-    resource: str
-    group: str = ""
-    name: str = ""
-    namespace: str = ""
-    user: str = ""
-
-    def __str__(self) -> str:
-        resource, slash, subresource = self.resource.partition("/")
-        kind = f"{resource}.{self.group}" if self.group and self.group != "*" else resource
-        return f"{self.verb} {kind}{slash}{subresource}" + (f" in {self.namespace}" if self.namespace else "")
-
-    @property
-    def yaml(self) -> str:
-        """The rule, as one item of a role's ``rules``."""
-        lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]
-        # A rule for one revision would be too narrow for the next, which has another number.
-        if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
-            lines.append(f"  resourceNames: [{double_quoted(self.name)}]")
-        return "\n".join([*lines, f"  verbs: [{double_quoted(self.verb)}]"])
 
 
 def rule_of(text: str) -> RbacRule:
@@ -147,8 +112,6 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
     return fields_of(answer, "SelfSubjectAccessReview", _REVIEWS_PATH).object("status").flag("allowed")
 
 
-EVERYBODY: Final = "system:authenticated"  # the group of all authenticated users
-
 _PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
 _VERSIONS: Final = ("v1", "v1beta1")  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
 
@@ -164,7 +127,7 @@ class SelfReview:
 
     Attributes:
         username: The caller's username in the cluster.
-        groups: The caller's groups, including `EVERYBODY`.
+        groups: The caller's groups, including ``system:authenticated``.
         arn: The ARN that the authenticator looks up.
         session_name: The name of the role session.
         access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
@@ -178,8 +141,8 @@ class SelfReview:
 
     @property
     def own_groups(self) -> frozenset[str]:
-        """The groups without `EVERYBODY`."""
-        return self.groups - {EVERYBODY}
+        """The groups without ``system:authenticated``."""
+        return self.groups - {SYSTEM_AUTHENTICATED}
 
 
 def self_review(transport: Transport) -> SelfReview | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar, get_args
 
 from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
+from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, Role, Selector
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
@@ -35,7 +36,7 @@ REVISIONS_PATH: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisio
 
 SELECTOR: Final = f"{LABEL}={CONFIG_MAP_NAME}"  # the label selector for the revisions of `aws-auth`
 
-_BINDINGS_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
+_RBAC_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
 _NODES_PATH: Final = "/api/v1/nodes"
 _COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 _TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
@@ -198,8 +199,8 @@ def read_bindings(transport: Transport) -> Bindings:
         ApiError: the answers are not lists of bindings.
         AwsAuthError: the transport raises it.
     """
-    cluster_wide = list_objects(transport, f"{_BINDINGS_PATH}clusterrolebindings")
-    return bindings_of(cluster_wide, list_objects(transport, f"{_BINDINGS_PATH}rolebindings"))
+    cluster_wide = list_objects(transport, f"{_RBAC_PATH}clusterrolebindings")
+    return bindings_of(cluster_wide, list_objects(transport, f"{_RBAC_PATH}rolebindings"))
 
 
 def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:
@@ -214,11 +215,11 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     admins: dict[str, set[str]] = {"User": set(), "Group": set()}
     for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
         for item in bindings:
-            binding = Fields(item, kind, f"{_BINDINGS_PATH}{kind.lower()}s")
+            binding = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
             metadata = binding.object("metadata")
             role = binding.object("roleRef")
             found = Binding(kind, metadata.name(), metadata.text("namespace"), role.text("kind"), role.text("name"))
-            for subject, name in _subjects(binding):
+            for subject, name in _subjects(binding, found.namespace):
                 bound[subject][name].append(found)
                 if kind == "ClusterRoleBinding" and found.role == "cluster-admin":
                     admins[subject].add(name)
@@ -226,17 +227,52 @@ def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterab
     return Bindings(users, groups, frozenset(admins["User"]), frozenset(admins["Group"]))
 
 
-def _subjects(binding: Fields) -> Iterator[tuple[str, str]]:
+def _subjects(binding: Fields, namespace: str) -> Iterator[tuple[str, str]]:
     """Yield the users and groups of a binding.
 
-    A service account is a user with a name of its own.
+    A service account is a user with a name of its own. Without a namespace it is one of the binding's namespace.
     """
     for subject in binding.objects("subjects"):
         kind = subject.text("kind")
         if kind in ("User", "Group"):
             yield kind, subject.name()
         elif kind == "ServiceAccount":
-            yield "User", f"system:serviceaccount:{subject.text('namespace')}:{subject.name()}"
+            yield "User", f"system:serviceaccount:{subject.text('namespace') or namespace}:{subject.name()}"
+
+
+def read_rbac(transport: Transport) -> Rbac:
+    """Return the RBAC objects of a cluster.
+
+    That takes four requests, and more for more than 500 objects of a kind.
+
+    Raises:
+        ForbiddenError: the caller may not list one of the kinds in the whole cluster.
+        ApiError: an answer is not a list of such objects.
+        AwsAuthError: the transport raises it.
+    """
+    kinds = ("ClusterRole", "Role")
+    roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in kinds)
+    return Rbac.of(read_bindings(transport), (role_of(item, kind) for kind, items in roles for item in items))
+
+
+def role_of(item: Mapping[str, Any], kind: str) -> Role:
+    """Return a ``Role`` or ``ClusterRole``, from its object.
+
+    Raises:
+        ApiError: the object is not one. If it were skipped, its rules would count as missing.
+    """
+    role = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
+    metadata = role.object("metadata")
+    rules = [PolicyRule(*(tuple(rule.texts(name)) for name in RULE_FIELDS)) for rule in role.objects("rules")]
+    selectors = map(_selector, role.object("aggregationRule").objects("clusterRoleSelectors"))
+    labels = metadata.texts_by_name("labels")
+    return Role(kind, metadata.name(), metadata.text("namespace"), tuple(rules), labels, tuple(selectors))
+
+
+def _selector(selector: Fields) -> Selector:
+    labels = ((label, "In", (value,)) for label, value in selector.texts_by_name("matchLabels").items())
+    expressions = selector.objects("matchExpressions")
+    return (*labels, *((one.text("key"), one.text("operator"), tuple(one.texts("values"))) for one in expressions))
 
 
 def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.text.display import quoted
 from awsauth.errors import AuthenticationError, ForbiddenError, UnavailableError
-from awsauth.kube.rbac import RbacRule, missing, self_review
+from awsauth.kube.rbac import missing, self_review
 from awsauth.system.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from awsauth.aws.token import TokenSource
     from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.report.rbac import RbacRule
     from awsauth.kube.transport import Transport
 
 

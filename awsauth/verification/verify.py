@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
+from awsauth.core.document.model import SYSTEM_AUTHENTICATED
 from awsauth.core.edit.merge import MergeResult
 from awsauth.core.edit.revert import reverted
 from awsauth.core.explain.explain import explain
@@ -20,7 +21,7 @@ from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import PendingChange, RetryingStore, commit
-from awsauth.kube.rbac import EVERYBODY, self_review
+from awsauth.kube.rbac import self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.system.backoff import Backoff
@@ -168,7 +169,7 @@ def _granted(document: Document, arn: str) -> ProbeResult | None:
         return ProbeResult(authenticated=False)
     if explanation.username is None or explanation.outcomes[0].unresolved:
         return None
-    groups = frozenset(explanation.groups or ()) - {EVERYBODY}
+    groups = frozenset(explanation.groups or ()) - {SYSTEM_AUTHENTICATED}
     return ProbeResult(authenticated=True, username=explanation.username, groups=groups)
 
 

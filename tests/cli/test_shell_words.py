@@ -22,10 +22,11 @@ from awsauth.cli.output import Output
 from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveUsername
 from awsauth.core.entries.model import TEMPORARY_POLICY, AccessEntry, AccessPolicy
+from awsauth.core.report.rbac import RbacRule
 from awsauth.core.text.display import command_line, is_visible
 from awsauth.errors import AwsAuthError, FileError, RecoveryError
 from awsauth.health.checks import EksTarget, forbidden, unknown
-from awsauth.kube.rbac import RbacRule, SelfReview
+from awsauth.kube.rbac import SelfReview
 from awsauth.recovery.discovery import TemporaryAccess
 from tests.support.command_line import ROLE, manifest_in, run
 from tests.support.waiting import PATIENCE

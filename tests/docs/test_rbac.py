@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from awsauth.kube.rbac import RbacRule
+from awsauth.core.report.rbac import RbacRule
 from tests.support.rbac_manifests import IN_CODE, NAMES, rules
 
 

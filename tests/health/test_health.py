@@ -10,9 +10,10 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.access.caller import Caller
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.explain.explain import add_entries
+from awsauth.core.report.rbac import RbacRule
 from awsauth.errors import UsageError
 from awsauth.health.checks import EksTarget, unknown
-from awsauth.kube.rbac import RbacRule, rule_of
+from awsauth.kube.rbac import rule_of
 
 
 def test_there_is_nothing_to_check_without_a_cluster() -> None:

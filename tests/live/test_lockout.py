@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from awsauth.kube.rbac import RbacRule
+    from awsauth.core.report.rbac import RbacRule
     from tests.support.controlplane.aws import AwsCredentials
     from tests.support.controlplane.cluster import Cluster
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import yaml
 
-from awsauth.kube.rbac import CHANGER, RbacRule
+from awsauth.core.report.rbac import RbacRule
+from awsauth.kube.rbac import CHANGER
 from tests.support.paths import PROJECT
 
 Rule = dict[str, Any]

@@ -6,11 +6,20 @@ A mapping alone does not show it: another entry of the principal can count, or i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from awsauth.core.access.matching import INSTANCES_ONLY, Access, Outcomes, can_match, casefold_arn, needs_instance
+from awsauth.core.access.matching import (
+    INSTANCES_ONLY,
+    Access,
+    Outcomes,
+    can_match,
+    casefold_arn,
+    could_render,
+    is_canonical,
+    needs_instance,
+)
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
@@ -127,6 +136,10 @@ TAKES: Final = {
 }
 
 
+_SESSION_NAME: Final = "{{SessionName}}"
+_MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
+
+
 class Rendered(NamedTuple):
     """A username or group for one caller, with the templates whose values are unknown."""
 
@@ -157,6 +170,42 @@ def _values(caller: Caller) -> dict[str, str | None]:
         "{{SessionNameRaw}}": session,
         "{{AccessKeyID}}": caller.access_key_id,
     }
+
+
+def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
+    """Return the conditions under which a template becomes `name`, or None."""
+    user = is_user(casefold_arn(mapped.principal))
+    known = caller_of(mapped.principal)
+    rendered = [render(template, known).text if known else template for template in templates]
+    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder gets this value."]
+    if needs_instance(mapped):
+        conditions.append("If it is an EC2 instance.")
+    if name in rendered:
+        return tuple(conditions)
+    ways = [way for template in rendered if could_render(template, name) and (way := _way(template, name, user=user))]
+    return (*conditions, f"If {' or '.join(dict.fromkeys(ways))}.") if ways else None
+
+
+def _way(template: str, name: str, *, user: bool) -> str:
+    """Return the condition under which a template becomes `name`.
+
+    It is empty if no caller can meet it.
+    """
+    before, *between = _MARKER.split(template)
+    if len(between) > 2:
+        return f"{quoted(template)} becomes this"
+    marker, after = between
+    value = name[len(before) : len(name) - len(after)]
+    if marker == INSTANCES_ONLY:
+        return f"its private DNS name is {quoted(value)}"
+    if marker == "{{AccountID}}":
+        return f"its account is {quoted(value)}"
+    if marker == "{{AccessKeyID}}":
+        return f"its token is signed with the access key {quoted(value)}"
+    if user or not is_session_name(value) or (marker == _SESSION_NAME and "@" in value):
+        return ""
+    dashes = ", with `-` or `@` for each `-`" if marker == _SESSION_NAME and "-" in value else ""
+    return f"its session is called {quoted(value)}{dashes}"
 
 
 @json_object

@@ -242,6 +242,15 @@ def could_render(template: str, text: str) -> bool:
     return matches_literals(_TEMPLATE.split(template), text)
 
 
+def names_for(template: str, names: Collection[str]) -> list[str]:
+    """Return the names that a username or group can become, for any caller."""
+    if "{{" not in template:
+        return [template] if template in names else []
+    # The comparison of prefixes avoids most of the slow ones, with thousands of names.
+    beginning = template.partition("{{")[0]
+    return [name for name in names if name.startswith(beginning) and could_render(template, name)]
+
+
 def could_match(template: str, pattern: str) -> bool:
     """Whether a template may become a text that matches a pattern of `fnmatch`.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from awsauth.core.access.matching import principal_of
 from awsauth.core.access.node_mappings import node_principals
 from awsauth.core.document.index import grouped
+from awsauth.core.serialization import json_object
 from awsauth.core.text.display import listed, visible
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
 """The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
 
 
+@json_object
 class Binding(NamedTuple):
     """A RoleBinding or ClusterRoleBinding.
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, could_render, principal_of
+from awsauth.core.access.matching import (
+    INSTANCES_ONLY,
+    Access,
+    account_of,
+    can_match,
+    could_render,
+    names_for,
+    principal_of,
+)
 from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
 from awsauth.core.document.index import grouped
@@ -45,8 +53,8 @@ def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
     unbound: list[tuple[str, str]] = []
     for mapped in (outcomes[-1] for principal, outcomes in access.by_principal.items() if can_match(principal)):
         groups = [group for group in dict.fromkeys(mapped.groups) if group]
-        useless = [group for group in groups if group not in WELL_KNOWN and not _names(group, bindings.groups)]
-        bound_user = mapped.username.startswith(_NODE_USER) or _names(mapped.username, bindings.usernames)
+        useless = [group for group in groups if group not in WELL_KNOWN and not names_for(group, bindings.groups)]
+        bound_user = mapped.username.startswith(_NODE_USER) or names_for(mapped.username, bindings.usernames)
         if len(useless) == len(groups) and not bound_user:
             yield _gives_nothing(mapped, useless)
         else:
@@ -64,8 +72,8 @@ def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
 
 def _cluster_admin(mapped: MappingEntry, groups: list[str], bindings: Bindings) -> Iterator[Finding]:
     """Yield the finding about an administrator that is not in ``system:masters``."""
-    by_group = [name for group in groups for name in _names(group, bindings.admin_groups)]
-    by_username = _names(mapped.username, bindings.admin_usernames)
+    by_group = [name for group in groups for name in names_for(group, bindings.admin_groups)]
+    by_username = names_for(mapped.username, bindings.admin_usernames)
     kind, names = ("group", by_group) if by_group else ("username", by_username)
     if names and SYSTEM_MASTERS not in groups:
         certain = "is" if names[0] in (mapped.username, *groups) else "can become"
@@ -73,15 +81,6 @@ def _cluster_admin(mapped: MappingEntry, groups: list[str], bindings: Bindings) 
         message = f"{quoted(mapped.principal, 200)} is an administrator: its {kind} {certain} {name}."
         impact = "It can do everything in the cluster, like a member of system:masters."
         yield note(CLUSTER_ADMIN, message, impact, principal=mapped.principal)
-
-
-def _names(template: str, names: Iterable[str]) -> list[str]:
-    """Return the names in bindings that a username or group can become."""
-    if "{{" not in template:
-        return [template] if template in names else []
-    # The comparison of prefixes avoids most of the slow ones, with thousands of names.
-    beginning = template.partition("{{")[0]
-    return [name for name in names if name.startswith(beginning) and could_render(template, name)]
 
 
 def _gives_nothing(mapped: MappingEntry, groups: list[str]) -> Finding:

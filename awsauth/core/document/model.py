@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SYSTEM_MASTERS: Final = "system:masters"  # the group that may do everything, regardless of RBAC
 
 
+SYSTEM_AUTHENTICATED: Final = "system:authenticated"  # the group of all callers that the API server knows
+
+
 Key = Literal["mapRoles", "mapUsers", "mapAccounts"]
 
 

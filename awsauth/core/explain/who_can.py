@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
-from awsauth.core.access.caller import TAKES, caller_of, filled_in, is_session_name, render
-from awsauth.core.access.matching import (
-    INSTANCES_ONLY,
-    Access,
-    account_of,
-    casefold_arn,
-    could_render,
-    counting,
-    is_canonical,
-    is_usable,
-    needs_instance,
-)
-from awsauth.core.arn import is_user
+from awsauth.core.access.caller import conditions_for, filled_in
+from awsauth.core.access.matching import Access, account_of, casefold_arn, counting, is_canonical, is_usable
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.entries.view import EntriesState
     from awsauth.core.findings import Finding, Location
-
-_SESSION_NAME: Final = "{{SessionName}}"
-_MARKER: Final = re.compile(f"({'|'.join(map(re.escape, TAKES))})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,42 +127,6 @@ def _by_account(document: Document, username: str) -> Iterator[Grant]:
     positions = [p for p, mapped in reading.positioned if mapped.principal == account_of(username)]
     why = "By its account, and only if its ARN has this exact case."
     yield Grant(username, "mapAccounts", username, (), (why,), entry_location(document, reading, positions[0]))
-
-
-def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
-    """Return the conditions under which a template becomes `name`, or None."""
-    user = is_user(casefold_arn(mapped.principal))
-    known = caller_of(mapped.principal)
-    rendered = [render(template, known).text if known else template for template in templates]
-    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder gets this value."]
-    if needs_instance(mapped):
-        conditions.append("If it is an EC2 instance.")
-    if name in rendered:
-        return tuple(conditions)
-    ways = [way for template in rendered if could_render(template, name) and (way := _way(template, name, user=user))]
-    return (*conditions, f"If {' or '.join(dict.fromkeys(ways))}.") if ways else None
-
-
-def _way(template: str, name: str, *, user: bool) -> str:
-    """Return the condition under which a template becomes `name`.
-
-    It is empty if no caller can meet it.
-    """
-    before, *between = _MARKER.split(template)
-    if len(between) > 2:
-        return f"{quoted(template)} becomes this"
-    marker, after = between
-    value = name[len(before) : len(name) - len(after)]
-    if marker == INSTANCES_ONLY:
-        return f"its private DNS name is {quoted(value)}"
-    if marker == "{{AccountID}}":
-        return f"its account is {quoted(value)}"
-    if marker == "{{AccessKeyID}}":
-        return f"its token is signed with the access key {quoted(value)}"
-    if user or not is_session_name(value) or (marker == _SESSION_NAME and "@" in value):
-        return ""
-    dashes = ", with `-` or `@` for each `-`" if marker == _SESSION_NAME and "-" in value else ""
-    return f"its session is called {quoted(value)}{dashes}"
 
 
 def grants_with_entries(found: Grants, state: EntriesState) -> Grants:

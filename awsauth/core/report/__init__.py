@@ -1,0 +1,1 @@
+"""What principals may do: RBAC, access policies, and the report on access."""

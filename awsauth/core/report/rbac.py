@@ -1,0 +1,283 @@
+"""The rights of a principal, by Kubernetes RBAC and by access policies of EKS.
+
+Source of the rules: Kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` (``RuleAllows``),
+``pkg/apis/rbac/v1/evaluation_helpers.go`` (``ResourceMatches``), ``pkg/registry/rbac/validation/rule.go``
+(``VisitRulesFor``) and ``pkg/controller/clusterroleaggregation``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Final, NamedTuple
+
+from awsauth.core.access.caller import conditions_for
+from awsauth.core.access.matching import names_for
+from awsauth.core.cluster.facts import Binding, Bindings
+from awsauth.core.document.model import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
+from awsauth.core.entries.model import AccessPolicy
+from awsauth.core.serialization import json_object
+from awsauth.core.text.display import double_quoted, visible
+
+ANY: Final = "*"  # stands for all verbs, groups or resources in a rule, and for any namespace in a question
+
+# The fields of a rule in the API, in the order of the fields of `PolicyRule`.
+RULE_FIELDS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
+
+# Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
+_NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
+
+
+class RbacRule(NamedTuple):
+    """A rule that grants one kind of request.
+
+    Attributes:
+        verb: Such as ``update``.
+        resource: Such as ``configmaps`` or ``pods/exec``; or a path that is not a resource, such as ``/metrics``.
+        group: The API group; empty for the core group.
+        name: The object's name; empty for all objects.
+        namespace: The namespace; empty for resources of the whole cluster. In a question, ``*`` is any namespace.
+        user: The user who was refused; empty if the server does not say.
+    """
+
+    verb: str
+    resource: str
+    group: str = ""
+    name: str = ""
+    namespace: str = ""
+    user: str = ""
+
+    def __str__(self) -> str:
+        kind = _with_group(self.resource, self.group)
+        return f"{self.verb} {kind}" + (f" in {self.namespace}" if self.namespace else "")
+
+    @property
+    def yaml(self) -> str:
+        """The rule, as one item of a role's ``rules``."""
+        lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]
+        # A rule for one revision would be too narrow for the next, which has another number.
+        if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
+            lines.append(f"  resourceNames: [{double_quoted(self.name)}]")
+        return "\n".join([*lines, f"  verbs: [{double_quoted(self.verb)}]"])
+
+
+def _with_group(resource: str, group: str) -> str:
+    name, slash, subresource = resource.partition("/")
+    return f"{name}.{group}{slash}{subresource}" if group and group != ANY else resource
+
+
+@json_object
+class PolicyRule(NamedTuple):
+    """A rule of a role or of an access policy.
+
+    ``*`` stands for all verbs, groups or resources.
+
+    Attributes:
+        verbs: The verbs.
+        groups: The API groups; an empty text is the core group.
+        resources: The resources, such as ``pods``, ``pods/exec`` or ``*/scale``.
+        names: The names of the objects; empty for all objects, also for those without a name yet.
+        paths: Paths that are not resources, such as ``/metrics`` or ``/healthz/*``.
+    """
+
+    verbs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    def allows(self, asked: RbacRule) -> bool:
+        """Whether it allows a request, regardless of the namespace."""
+        if {ANY, asked.verb}.isdisjoint(self.verbs):
+            return False
+        path, (_, slash, part) = asked.resource, asked.resource.partition("/")
+        if path.startswith("/"):
+            return any(path == one or (one[-1:] == ANY and path.startswith(one.rstrip(ANY))) for one in self.paths)
+        wanted = {ANY, path, f"*/{part}"} if slash else {ANY, path}
+        fits = not wanted.isdisjoint(self.resources) and not {ANY, asked.group}.isdisjoint(self.groups)
+        return fits and (not self.names or asked.name in self.names)
+
+    def __str__(self) -> str:
+        resources = [_with_group(one, group) for one in self.resources for group in self.groups]
+        names = f" named {', '.join(map(visible, self.names))}" if self.names else ""
+        return f"{', '.join(map(visible, self.verbs))} {', '.join(map(visible, (*resources, *self.paths)))}{names}"
+
+
+EVERYTHING: Final = (PolicyRule((ANY,), (ANY,), (ANY,)), PolicyRule((ANY,), paths=(ANY,)))
+
+# The requirements of a label selector: a label, an operator such as ``In``, and its values.
+Selector = tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+class Role(NamedTuple):
+    """A Role or ClusterRole.
+
+    Attributes:
+        kind: ``Role`` or ``ClusterRole``.
+        name: Its name.
+        namespace: Its namespace; empty for a ClusterRole.
+        rules: Its rules as listed. The cluster's controller adds those of the roles that it aggregates.
+        labels: Its labels.
+        selectors: The selectors of the ClusterRoles that it aggregates; empty for almost all roles.
+    """
+
+    kind: str
+    name: str
+    namespace: str = ""
+    rules: tuple[PolicyRule, ...] = ()
+    labels: Mapping[str, str] = {}
+    selectors: tuple[Selector, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rbac:
+    """The RBAC objects of a cluster.
+
+    Attributes:
+        bindings: The bindings, by username and by group.
+        rules: The rules of each role, by kind, namespace and name; those of aggregated roles are included.
+    """
+
+    bindings: Bindings = field(default_factory=Bindings)
+    rules: Mapping[tuple[str, str, str], tuple[PolicyRule, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bindings: Bindings, roles: Iterable[Role]) -> Rbac:
+        """Return the objects, with aggregated roles filled in."""
+        found = {(role.kind, role.namespace, role.name): role for role in roles}
+        sources = [role for role in found.values() if role.kind == "ClusterRole"]
+        return cls(bindings, {key: _aggregated(role, sources) for key, role in found.items()})
+
+    def rules_of(self, binding: Binding) -> tuple[PolicyRule, ...]:
+        """Return the rules of a binding's role; none if the role does not exist."""
+        namespace = binding.namespace if binding.role_kind == "Role" else ""
+        return self.rules.get((binding.role_kind, namespace, binding.role), ())
+
+
+def _aggregated(role: Role, sources: Iterable[Role]) -> tuple[PolicyRule, ...]:
+    """Return the rules of a role and of those that it aggregates, each once."""
+    reached = {role.name: role}
+    waiting = [role] if role.selectors else []
+    while waiting:
+        selectors = waiting.pop().selectors
+        for one in sources:
+            if one.name not in reached and any(_selects(selector, one.labels) for selector in selectors):
+                reached[one.name] = one
+                waiting.append(one)
+    return tuple(dict.fromkeys(rule for one in reached.values() for rule in one.rules))
+
+
+def _selects(selector: Selector, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector selects labels; one without requirements selects all."""
+    for label, operator, values in selector:
+        found = labels.get(label)
+        holds = {
+            "In": found in values,
+            "NotIn": found not in values,
+            "Exists": found is not None,
+            "DoesNotExist": found is None,
+        }
+        if not holds.get(operator):
+            return False
+    return True
+
+
+@json_object
+class Right(NamedTuple):
+    """Rules that a principal has, by a binding of RBAC or by an access policy.
+
+    Attributes:
+        subject: The username or group that has the rules, such as ``group viewers``; empty for an access policy.
+        rules: The rules. None if unknown: AWS does not publish the rules of the access policy, or it is a new one.
+        binding: The binding; None for an access policy, and for ``system:masters``, which needs none.
+        policy: The access policy, or None.
+        conditions: The conditions of the principal for the subject, one sentence each; empty if it always is.
+    """
+
+    subject: str
+    rules: tuple[PolicyRule, ...] | None
+    binding: Binding | None = None
+    policy: AccessPolicy | None = None
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces in which it counts; empty for the whole cluster.
+
+        Those of an access policy may have wildcards.
+        """
+        if self.binding:
+            return (self.binding.namespace,) if self.binding.namespace else ()
+        return self.policy.namespaces if self.policy else ()
+
+    def covers(self, namespace: str) -> bool:
+        """Whether it counts in a namespace.
+
+        ``*`` stands for any, and an empty text for the whole cluster.
+        """
+        return not self.namespaces or namespace == ANY or any(fnmatchcase(namespace, one) for one in self.namespaces)
+
+    def allowing(self, asked: RbacRule) -> PolicyRule | None:
+        """Return the first rule that allows a request, or None."""
+        if not self.covers(asked.namespace):
+            return None
+        return next((rule for rule in self.rules or () if rule.allows(asked)), None)
+
+
+def rights(mapped: MappingEntry, rbac: Rbac, policies: Iterable[AccessPolicy] = ()) -> Iterator[Right]:
+    """Yield the rights of a principal, also those that it has under a condition.
+
+    Nodes have more: the API server's node authorizer does not use RBAC.
+
+    Args:
+        mapped: The principal with its username and groups; they may be templates.
+        rbac: The cluster's RBAC.
+        policies: The access policies of the principal's access entry.
+    """
+    bindings = rbac.bindings
+    for kind, templates, bound in (
+        ("username", (mapped.username,), bindings.usernames),
+        ("group", (*mapped.groups, SYSTEM_AUTHENTICATED), {SYSTEM_MASTERS: (), **bindings.groups}),
+    ):
+        for name in dict.fromkeys(name for template in templates for name in names_for(template, bound)):
+            conditions = conditions_for(mapped, templates, name)
+            if conditions is None:
+                continue
+            subject = f"{kind} {name}"
+            if subject == f"group {SYSTEM_MASTERS}":
+                yield Right(subject, EVERYTHING, conditions=conditions)
+            for binding in bound[name]:
+                yield Right(subject, rbac.rules_of(binding), binding, conditions=conditions)
+    for policy in policies:
+        yield Right("", published_policies().rules.get(policy.name), policy=policy)
+
+
+class PublishedPolicies(NamedTuple):
+    """The rules of access policies, as AWS publishes them.
+
+    Attributes:
+        address: The page that they were read from.
+        read: The day on which they were read.
+        rules: The rules of each policy, by its name. AWS publishes none for policies of its own services.
+    """
+
+    address: str
+    read: str
+    rules: Mapping[str, tuple[PolicyRule, ...]]
+
+
+@cache
+def published_policies() -> PublishedPolicies:
+    """Return the published rules of access policies."""
+    from importlib.resources import files
+
+    content = json.loads(files(__package__).joinpath("access_policies.json").read_text(encoding="utf-8"))
+    rules = {name: tuple(map(_published_rule, found)) for name, found in content["policies"].items()}
+    return PublishedPolicies(content["address"], content["read"], rules)
+
+
+def _published_rule(found: Mapping[str, list[str]]) -> PolicyRule:
+    return PolicyRule(*(tuple(found.get(name, ())) for name in RULE_FIELDS))
