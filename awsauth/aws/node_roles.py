@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.access_entries import AT_ONCE
 from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.iam import get_instance_profile
-from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser, SourceReport
+from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, RoleUser
 from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, NotFoundError
 from awsauth.kube.resources import Fields
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from awsauth.aws.eks import EksCluster
     from awsauth.aws.session import AwsSession
@@ -53,31 +53,33 @@ def node_evidence(
             AwsAuthErrors.
         entries: The cluster's access entries.
     """
-    sources: list[Callable[[], SourceReport]] = [
-        partial(node_groups, session, cluster),
-        partial(_fargate_profiles, session, cluster),
-        partial(_instances, session, cluster, nodes),
-        partial(_karpenter, session, cluster, get),
-    ]
-    return NodeEvidence.of([_reported(source) for source in sources], entries)
+    sources = (
+        _node_groups(session, cluster),
+        _fargate_profiles(session, cluster),
+        _instances(session, cluster, nodes),
+        _karpenter(session, cluster, get),
+    )
+    return NodeEvidence.of((answer for source in sources for answer in _or_note(source)), entries)
 
 
-def _reported(source: Callable[[], SourceReport]) -> SourceReport:
+def _or_note(source: Iterator[RoleUser | str]) -> Iterator[RoleUser | str]:
+    """Yield the answers of a source: users of roles, and why it cannot tell more."""
     try:
-        return source()
+        yield from source
     except AwsAuthError as error:
-        return SourceReport(notes=(error.message,))
+        yield error.message
 
 
-def _together(reports: Iterable[SourceReport]) -> SourceReport:
-    each = list(reports)
-    users = tuple(user for one in each for user in one.users)
-    return SourceReport(users, tuple(note for one in each for note in one.notes))
+def node_groups(session: AwsSession, cluster: EksCluster) -> NodeEvidence:
+    """Return the roles of the node groups of EKS.
+
+    Raises:
+        AwsServiceError, CredentialsError: EKS does not list them.
+    """
+    return NodeEvidence.of(_node_groups(session, cluster))
 
 
-def node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
-    """Return the roles of the node groups of EKS."""
-
+def _node_groups(session: AwsSession, cluster: EksCluster) -> Iterator[RoleUser | str]:
     def described(eks: Any, name: str) -> RoleUser:
         group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
         size = group.get("scalingConfig", {}).get("desiredSize")
@@ -87,7 +89,7 @@ def node_groups(session: AwsSession, cluster: EksCluster) -> SourceReport:
     return _all_of(session, cluster, "node groups", "list_nodegroups", described)
 
 
-def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> SourceReport:
+def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Iterator[RoleUser | str]:
     def described(eks: Any, name: str) -> RoleUser:
         found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
         return RoleUser(found["podExecutionRoleArn"], f"Fargate profile {name}")
@@ -97,8 +99,8 @@ def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> SourceReport:
 
 def _all_of(
     session: AwsSession, cluster: EksCluster, kind: str, operation: str, described: Callable[[Any, str], RoleUser]
-) -> SourceReport:
-    """Return the uses by all objects that an EKS operation lists.
+) -> Iterator[RoleUser | str]:
+    """Yield the uses by all objects that an EKS operation lists.
 
     Objects that were deleted since are left out.
     """
@@ -106,28 +108,28 @@ def _all_of(
     with session.calling("eks", f"The {kind} {of_cluster} listed", region=cluster.region) as eks:
         names = list(pages_of(eks, operation, clusterName=cluster.name))
 
-    def report(name: str) -> SourceReport:
+    def user(name: str) -> Iterator[RoleUser]:
         doing = f"{kind[0].upper()}{kind[1:]} {of_cluster} described"
         with session.calling("eks", doing, region=cluster.region, unless=MISSING) as eks:
-            return SourceReport((described(eks, name),))
-        return SourceReport()
+            yield described(eks, name)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return _together(pool.map(lambda name: _reported(partial(report, name)), names))
+        for answers in pool.map(lambda name: list(_or_note(user(name))), names):
+            yield from answers
 
 
-def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None) -> SourceReport:
-    """Return the roles of the EC2 instances that are registered as nodes."""
+def _instances(
+    session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None
+) -> Iterator[RoleUser | str]:
+    """Yield the roles of the EC2 instances that are registered as nodes."""
     if nodes is None:
-        return SourceReport(notes=(f"The nodes of {quoted(cluster.name)} could not be listed.",))
+        yield f"The nodes of {quoted(cluster.name)} could not be listed."
+        return
     by_instance = {node.instance_id: node.name for node in nodes if node.compute_type == "ec2" and node.instance_id}
     # The profiles report Fargate. Nodes of Auto Mode get access by an access entry and never by a mapping.
-    others = [
-        node.name
-        for node in nodes
-        if node.compute_type == "hybrid" or (node.compute_type == "ec2" and not node.instance_id)
-    ]
-    notes = [f"The node {quoted(name)} is not an EC2 instance, so its role is not known." for name in others]
+    for node in nodes:
+        if node.compute_type == "hybrid" or (node.compute_type == "ec2" and not node.instance_id):
+            yield f"The node {quoted(node.name)} is not an EC2 instance, so its role is not known."
     users: Counter[str] = Counter()
     profiles = _profiles_of(session, cluster, list(by_instance))
     for instance, name in by_instance.items():
@@ -135,12 +137,10 @@ def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[Cluster
             users[profile] += 1
         else:
             why = "has no instance profile" if instance in profiles else f"does not exist in {cluster.region}"
-            notes.append(f"The instance {quoted(instance)} of the node {quoted(name)} {why}.")
-    reports = []
+            yield f"The instance {quoted(instance)} of the node {quoted(name)} {why}."
     for profile, count in users.items():
         who = f"{count} instance{'' if count == 1 else 's'} with the instance profile {profile.rpartition('/')[2]}"
-        reports.append(_reported(partial(_of_profile, session, profile, who)))
-    return _together([*reports, SourceReport(notes=tuple(notes))])
+        yield from _or_note(_of_profile(session, profile, who))
 
 
 def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str]) -> dict[str, str]:
@@ -159,35 +159,35 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
     return found
 
 
-def _of_profile(session: AwsSession, profile: str, who: str) -> SourceReport:
-    """Return the users of the role in an instance profile, given its name or ARN."""
+def _of_profile(session: AwsSession, profile: str, who: str) -> Iterator[RoleUser | str]:
+    """Yield the users of the role in an instance profile, given its name or ARN."""
     roles = get_instance_profile(session, profile.rpartition("/")[2])
     if not roles:
-        return SourceReport(notes=(f"The instance profile {quoted(profile, 200)} has no visible role.",))
-    return SourceReport(tuple(RoleUser(role.arn, who) for role in roles))
+        yield f"The instance profile {quoted(profile, 200)} has no visible role."
+    yield from (RoleUser(role.arn, who) for role in roles or ())
 
 
-def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any]) -> SourceReport:
-    """Return the roles that Karpenter gives to nodes, even if it has no nodes."""
-    try:
+def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any]) -> Iterator[RoleUser | str]:
+    """Yield the roles that Karpenter gives to nodes, even if it has no nodes."""
+    with suppress(NotFoundError):
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
         version = next((known for known in _VERSIONS if known in versions), None)
         if not version:
-            return SourceReport(notes=(f"Karpenter's API has only unknown versions: {', '.join(versions)}.",))
+            yield f"Karpenter's API has only unknown versions: {', '.join(versions)}."
+            return
         path = f"{KARPENTER}/{version}/ec2nodeclasses"
-        classes = Fields(get(path), "EC2NodeClassList", path).objects("items")
-    except NotFoundError:
-        return SourceReport()
-    return _together(_reported(partial(_node_class, session, cluster, item)) for item in classes)
+        for item in Fields(get(path), "EC2NodeClassList", path).objects("items"):
+            yield from _or_note(_node_class(session, cluster, item))
 
 
-def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> SourceReport:
+def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> Iterator[RoleUser | str]:
     who = f"Karpenter's EC2NodeClass {item.object('metadata').name()}"
     spec, status = item.object("spec"), item.object("status")
     if role := spec.text("role"):
         arn = role if role.startswith("arn:") else f"arn:{cluster.partition}:iam::{cluster.account}:role/{role}"
-        return SourceReport((RoleUser(arn, who),))
-    if profile := spec.text("instanceProfile") or status.text("instanceProfile"):
-        return _of_profile(session, profile, who)
-    return SourceReport(notes=(f"{who} names no role.",))
+        yield RoleUser(arn, who)
+    elif profile := spec.text("instanceProfile") or status.text("instanceProfile"):
+        yield from _of_profile(session, profile, who)
+    else:
+        yield f"{who} names no role."

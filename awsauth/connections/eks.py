@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import boto3
 
     from awsauth.aws.access_entries import AccessEntries, ReadEntries
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence, SourceReport
+    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry, AuthenticationMode
     from awsauth.kube.transport import Transport
@@ -174,7 +174,7 @@ class EksClusterInfo:
             entries = ()
         return node_evidence(self._session, self._cluster.get(), nodes=nodes, get=self._transport.get, entries=entries)
 
-    def node_groups(self) -> SourceReport:
+    def node_groups(self) -> NodeEvidence:
         """Return the roles of the node groups of EKS.
 
         Raises:

@@ -88,7 +88,7 @@ class EntryMethods(ABC):
         if notes := (*read.notes, *groups.notes):
             hint = "An export needs all access entries and node groups. Grant the missing permissions."
             raise AwsServiceError(f"Not everything could be read. {' '.join(notes)}", hint=hint)
-        own = own_entries(read.entries, [user.role_arn for user in groups.users])
+        own = own_entries(read.entries, groups.users)
         return export(own, kind, ExportTarget(cluster.name, cluster.region))
 
     def _entries(self) -> EntryChanger:

@@ -94,18 +94,6 @@ class RoleUser(NamedTuple):
     who: str
 
 
-class SourceReport(NamedTuple):
-    """The answer of one source.
-
-    Attributes:
-        users: The users of roles.
-        notes: Why the answer is incomplete, such as a missing right; empty if it is complete.
-    """
-
-    users: tuple[RoleUser, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 class RoleUsage(NamedTuple):
     """Whether nodes join by the mapping of a role.
 
@@ -140,19 +128,20 @@ class NodeEvidence:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, told: Iterable[SourceReport], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
+    def of(cls, told: Iterable[RoleUser | str], entries: Iterable[AccessEntry] = ()) -> NodeEvidence:
         """Return the evidence of all sources.
 
         Args:
-            told: The answers of all sources of roles; without one of them nothing is proven.
+            told: The answers of all sources of roles: the users, and why an answer is incomplete, such as a missing
+                right. Without one of the sources nothing is proven.
             entries: The access entries of a cluster that uses them.
         """
         answers = list(told)
-        users = grouped((principal_of(user.role_arn), user.who) for one in answers for user in one.users)
+        users = grouped((principal_of(one.role_arn), one.who) for one in answers if isinstance(one, RoleUser))
         return cls(
             {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
             {entry.principal: entry for entry in entries if entry.lets_nodes_in},
-            tuple(dict.fromkeys(note for one in answers for note in one.notes)),
+            tuple(dict.fromkeys(one for one in answers if isinstance(one, str))),
         )
 
     def use_of(self, role_arn: str) -> RoleUsage:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.cluster.facts import NodeEvidence, RoleUser, SourceReport
+from awsauth.core.cluster.facts import NodeEvidence, RoleUser
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
@@ -219,7 +219,7 @@ def test_nodes_get_an_entry_of_their_type(kind: Any, made: str) -> None:
 
 def test_eks_makes_the_entries_of_node_groups_and_fargate_profiles() -> None:
     def evidence(who: str) -> NodeEvidence:
-        return NodeEvidence.of([SourceReport((RoleUser(f"{PREFIX}/node", who),))])
+        return NodeEvidence.of([RoleUser(f"{PREFIX}/node", who)])
 
     for kind, who in (("ec2", "node group a (3 nodes)"), ("hybrid", "Fargate profile web")):
         found = item(roles(node(kind=kind)), known(f"{PREFIX}/node", evidence=evidence(who)))  # type: ignore[arg-type]
