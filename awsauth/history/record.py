@@ -9,7 +9,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from awsauth.core.revisions.info import OWNER_PREFIX, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.revisions.revision import HIGHEST, Revision, draft
@@ -17,10 +17,8 @@ from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, Revi
 from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from awsauth.core.edit.merge import MergeResult
-    from awsauth.core.text.lines import Splice
     from awsauth.history.commit import PendingChange
     from awsauth.stores.store import Snapshot, Store
     from awsauth.system.backoff import Backoff
@@ -90,10 +88,10 @@ class Recorder:
 
         Only a change that takes text away has to make sure of it.
         """
-        snapshot = proposal.snapshot
+        snapshot, merged = proposal.snapshot, proposal.merged
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
-        is_known = proposal.is_held or _only_adds(proposal.merged)
+        is_known = proposal.is_held or merged.only_adds or merged.after is merged.before
         return snapshot.own_head is not None if is_known else is_held(self.store, snapshot)
 
     def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:
@@ -196,13 +194,3 @@ def _annotations(proposal: PendingChange) -> dict[str, str]:
     if proposal.owners is None:
         return annotations
     return {key: text for key, text in annotations.items() if not key.startswith(OWNER_PREFIX)} | dict(proposal.owners)
-
-
-def _only_adds(change: MergeResult) -> bool:
-    """Whether the change removes no text.
-
-    Then the earlier state is the new text without the added text.
-    """
-    splices = cast("Mapping[str, tuple[Splice, ...]]", change.splices)
-    changed = [key for key, text in change.before.data.items() if change.after.data.get(key) != text]
-    return all(key in splices and all(one.start == one.end for one in splices[key]) for key in changed)

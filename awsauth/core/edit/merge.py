@@ -19,8 +19,6 @@ from awsauth.errors import EditError, InvalidValueError, MappingConflictError, U
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from awsauth.core.text.lines import Splice
-
 
 class MergeResult(NamedTuple):
     """The outcome of a merge.
@@ -28,14 +26,14 @@ class MergeResult(NamedTuple):
     Attributes:
         before: The document given.
         after: The document with the changes; `before` itself if nothing changes.
-        splices: By key, the edits that lead from one text to the other; none for a text that was replaced whole.
+        only_adds: Whether no text is removed or replaced.
         findings: Notes for the caller, such as groups that stay although the change did not name them.
         extra_groups: By ARN, the groups that stay although the change did not name them.
     """
 
     before: Document
     after: Document
-    splices: Mapping[Key, tuple[Splice, ...]] = MappingProxyType({})
+    only_adds: bool = False
     findings: tuple[Finding, ...] = ()
     extra_groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
@@ -74,8 +72,7 @@ class _Work:
         self._before = document
         self._document = document
         self._open: dict[Key, EntryTable] = {}
-        self._splices: dict[Key, tuple[Splice, ...]] = {}
-        self._replaced: set[Key] = set()
+        self._only_adds = True
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
 
@@ -121,7 +118,7 @@ class _Work:
     def finish(self) -> MergeResult:
         self._close()
         after = self._before if self._document.data == self._before.data else self._document
-        return MergeResult(self._before, after, self._splices, tuple(self._findings), self._extra)
+        return MergeResult(self._before, after, self._only_adds, tuple(self._findings), self._extra)
 
     def _entries(self, key: Key) -> EntryTable:
         if key not in self._open:
@@ -136,8 +133,7 @@ class _Work:
             added = [mapped for position, mapped in entries.changed.items() if position >= count and mapped]
             result = rewrite(entries.reading, changed, added, sibling=self._document.sibling(key))
             if result.splices:
-                if key not in self._replaced:
-                    self._splices[key] = result.splices
+                self._only_adds &= all(one.start == one.end for one in result.splices)
                 self._document = self._document.with_reading(result.reading)
         self._open = {}
 
@@ -261,8 +257,7 @@ class _Work:
     def _replace_text(self, key: Key, text: str | None) -> None:
         # Earlier changes to the old text go with it.
         self._open.pop(key, None)
-        self._replaced.add(key)
-        self._splices.pop(key, None)
+        self._only_adds &= self._document.data.get(key, text) == text
         self._document = self._document.with_text(key, text)
 
 

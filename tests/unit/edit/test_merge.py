@@ -14,7 +14,6 @@ from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
-from awsauth.core.text.lines import spliced
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
 from tests.support.documents.strategies import documents
 
@@ -229,12 +228,12 @@ def test_nobody_is_removed_from_a_text_that_is_not_understood() -> None:
         merge(Document({"mapRoles": "- !!timestamp 2001\n"}), [c.RemoveRole(role_arn=ROLE)])
 
 
-def test_what_changed_before_the_whole_text_is_replaced_is_not_told_as_splices() -> None:
+def test_a_replaced_text_does_more_than_add() -> None:
     document = Document({"mapRoles": f"- rolearn: {ROLE}\n  user: ci\n"})
     added = c.EnsureRole(role_arn=f"{ROLE}-2", username="ci", groups=[])
-    assert list(merge_with_report(document, [added]).splices) == ["mapRoles"]
+    assert merge_with_report(document, [added, c.ReplaceText(key="mapUsers", text="[]\n")]).only_adds
     repaired = merge_with_report(document, [added, c.Repair(key="mapRoles")])
-    assert (mapped(repaired.after), repaired.splices) == ([("ci", "ci", ()), ("ci-2", "ci", ())], {})
+    assert (mapped(repaired.after), repaired.only_adds) == ([("ci", "ci", ()), ("ci-2", "ci", ())], False)
 
 
 def test_only_equal_mappings_are_removed_where_no_others_may_be() -> None:
@@ -316,7 +315,7 @@ def test_a_second_time_changes_nothing(data: dict[str, str], changes: list[c.Cha
 
 @given(documents, st.lists(ENSURED | REMOVED, max_size=5))
 def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.Change]) -> None:
-    """The splices lead from the old texts to the new ones, other keys stay, and the given document is as it was."""
+    """A change that only adds leaves all of the old texts, and the given document is as it was."""
     document = Document(data)
     try:
         result = merge_with_report(document, changes)
@@ -325,10 +324,9 @@ def test_what_merge_tells_is_what_it_did(data: dict[str, str], changes: list[c.C
         return
     finally:
         assert dict(document.data) == data
-    replaced = {change.key for change in changes if isinstance(change, c.ReplaceText)}
-    for key in {*data, *result.after.data} - replaced:
-        assert result.after.data.get(key, "") == spliced(data.get(key, ""), dict(result.splices).get(key, ()))  # type: ignore[call-overload]
-    assert not replaced & set(result.splices)
+    for key, text in data.items() if result.only_adds else ():
+        letters = iter(result.after.data[key])
+        assert all(letter in letters for letter in text)
     assert (result.after is document) == (dict(result.after.data) == data)
 
 
