@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
+    from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.migration.plan import MigrationFacts
     from awsauth.kube.transport import Transport
@@ -64,16 +65,16 @@ class ClusterContext:
         known = known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
-        if asking := _or_note(lambda: self._asking(change.before), notes, "the caller"):
+        if asking := or_note(lambda: self._asking(change.before), notes, "the caller"):
             # Without an ARN the caller's mapping cannot be found, and the guard of own access reports that.
             known = known._replace(caller_arn=asking.arn or None, caller_username=asking.username)
-        if bindings := _or_note(
+        if bindings := or_note(
             lambda: read_bindings(self.transport), notes, "the users and groups that RBAC binds to cluster-admin"
         ):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         case = GuardInput.of(change.before, change.after, known)
         if known.is_rollback and not case.by_entries and any(last_admin(case)):
-            lacks = _or_note(lambda: missing(self.transport, CHANGER[:1]), notes, "whether you may update aws-auth")
+            lacks = or_note(lambda: missing(self.transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
         if self.eks and any(node_mapping(case)):
             _, evidence = self._nodes(notes)
@@ -101,7 +102,7 @@ class ClusterContext:
         kept = frozenset(one.principal_arn for one in admins) - altered
         if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()
-        facts = _or_note(partial(eks.iam_facts, admins), notes, "the principals of access entries")
+        facts = or_note(partial(eks.iam_facts, admins), notes, "the principals of access entries")
         return frozenset(entry.principal_arn for entry in admins if facts and facts.is_stale(entry))
 
     def caller(self) -> SelfReview | None:
@@ -141,7 +142,7 @@ class ClusterContext:
         notes: list[Finding] = []
         history: tuple[RevisionInfo, ...] = ()
         if thorough and snapshot.exists:
-            listing = _or_note(store.list_revisions, notes, "the earlier writers")
+            listing = or_note(store.list_revisions, notes, "the earlier writers")
             history = listing.revisions if listing else ()
         traces = ObjectMetadata(
             snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners, snapshot.head, history
@@ -149,13 +150,14 @@ class ClusterContext:
         return (*other_writers(traces, change.before, change.after), *notes)
 
     def findings(
-        self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True
+        self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True, iam: IamFacts | None = None
     ) -> tuple[Finding, ...]:
         """Return the findings of a check: the cluster's own, and those of the text.
 
         Findings of the text that the cluster refutes are left out.
 
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
+        IAM is asked about access entries, unless its facts are given.
         """
         from awsauth.core.cluster import findings as cluster
         from awsauth.core.entries.findings import IamFacts, entry_findings
@@ -164,7 +166,7 @@ class ClusterContext:
         found: list[Finding] = []
         mode = None
         entries: tuple[AccessEntry, ...] = ()
-        if bindings := _or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
+        if bindings := or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
             found += cluster.bound(document, bindings)
         nodes, evidence = self._nodes(notes)
         if nodes is not None:
@@ -173,13 +175,13 @@ class ClusterContext:
         if self.eks:
             state = self.entries_state()
             mode, entries = state.mode, state.entries or ()
-            facts = _or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
+            facts = iam or or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
             if cluster.maps_sso_roles(document):
-                roles = _or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
+                roles = or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
                 found += cluster.replaced_sso_roles(document, roles)
-        owners = _or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
+        owners = or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
         found += cluster.owned_revisions(owners)
         if not exists:
             found += cluster.absent(mode)
@@ -190,41 +192,52 @@ class ClusterContext:
 
     def migration_facts(self, document: Document) -> MigrationFacts:
         """Return the facts that a migration of a document's mappings needs."""
-        from awsauth.core.entries.findings import IamFacts
-        from awsauth.core.entries.model import AccessEntry
         from awsauth.core.migration.plan import MigrationFacts
 
         notes: list[Finding] = []
-        bindings = _or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC")
+        bindings = or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC")
         if self.eks is None:
             return MigrationFacts(bindings=bindings, notes=tuple(notes))
-        calls = _or_note(self.eks.entry_calls, notes, "the cluster in EKS")
-        mapped = dict.fromkeys(one.principal for key in PRINCIPAL_KEYS for one in document.reading(key).mapped)
-        asked = [AccessEntry(arn) for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
-        iam = _or_note(partial(self.eks.iam_facts, asked), notes, "the principals of mappings") or IamFacts()
+        calls = or_note(self.eks.entry_calls, notes, "the cluster in EKS")
+        iam = self.iam_facts(document, (), notes)
         account = calls.cluster.account if calls else ""
         return MigrationFacts(account, iam, self._nodes(notes)[1], bindings, tuple(notes))
+
+    def iam_facts(self, document: Document, entries: Iterable[AccessEntry], notes: list[Finding]) -> IamFacts:
+        """Return the facts of IAM about mapped principals and those of entries.
+
+        Without the facts, it adds a note.
+        """
+        from awsauth.core.entries.findings import IamFacts
+        from awsauth.core.entries.model import AccessEntry
+
+        if self.eks is None:
+            notes.append(_not_looked_at("the principals in IAM", "The cluster's name in EKS is unknown.", ""))
+            return IamFacts()
+        mapped = dict.fromkeys(one.principal for key in PRINCIPAL_KEYS for one in document.reading(key).mapped)
+        asked = [AccessEntry(arn) for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
+        return or_note(partial(self.eks.iam_facts, [*entries, *asked]), notes, "the principals in IAM") or IamFacts()
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""
         if self.eks is None:
             return EntriesState()
         notes: list[Finding] = []
-        mode = _or_note(self.eks.authentication_mode, notes, "the cluster's authentication mode")
+        mode = or_note(self.eks.authentication_mode, notes, "the cluster's authentication mode")
         if mode == "CONFIG_MAP":
             return EntriesState(mode)
-        read = _or_note(self.eks.access_entries, notes, _ENTRIES)
+        read = or_note(self.eks.access_entries, notes, _ENTRIES)
         notes += [_not_looked_at(_ENTRIES, one, "") for one in (read.notes if read else ())]
         return EntriesState(mode, read.entries if read else None, tuple(notes))
 
     def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
         """Return the nodes, and on EKS the evidence about their roles."""
-        nodes = _or_note(lambda: read_nodes(self.transport), notes, "the nodes")
+        nodes = or_note(lambda: read_nodes(self.transport), notes, "the nodes")
         eks = self.eks
-        return nodes, _or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes") if eks else None
+        return nodes, or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes") if eks else None
 
 
-def _or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
+def or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
     """Return an answer, or None with a note if it cannot be read.
 
     An answer that cannot be read does not stop a change.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.caller import Caller
     from awsauth.core.diff import Diff
+    from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.view import AccessView
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.explain.who_can import Grants
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
+    from awsauth.core.report.rows import AccessReport
     from awsauth.core.revisions.revision import Revision
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
@@ -89,14 +92,45 @@ class ReadOnlyClient:
 
         For each principal it says which of the two decides.
         """
+        return self._access(self._store.read())
+
+    def _access(self, snapshot: Snapshot) -> AccessView:
         from awsauth.core.entries.view import EntriesState, access_view
 
         owners: dict[str, str] = {}
         state = self._cluster_context.entries_state() if self._cluster_context else EntriesState()
-        snapshot = self._store.read()
         with suppress(FileError):  # the records next to a manifest cannot be read
             owners = {name: owner for owner, names in _owners_in(snapshot).items() for name in names}
         return access_view(snapshot.document, state, owners)
+
+    def report(self) -> AccessReport:
+        """Return a row for each principal: access, rights, last change, IAM and findings.
+
+        On a cluster, that takes a request for each principal in IAM, and for each of the newest 50 revisions.
+        """
+        from awsauth.cluster_context import or_note
+        from awsauth.core.entries.findings import IamFacts
+        from awsauth.core.findings import Finding
+        from awsauth.core.report.rows import NO_CLUSTER, LastChange, ReportFacts, access_report
+        from awsauth.entries.journal import EntryJournal, last_entry_changes
+        from awsauth.history.log import KEEP_LAST, last_changes
+
+        snapshot, notes = self._store.read(), list[Finding]()
+        view = self._access(snapshot)
+        log = or_note(lambda: self.history(described=KEEP_LAST), notes, "the last change of each mapping")
+        iam, entry_changes = IamFacts(), dict[str, LastChange]()
+        if context := self._cluster_context:
+            entries = [one.entry for one in view.principals if one.entry]
+            iam = context.iam_facts(snapshot.document, entries, notes)
+            if entries and (eks := context.eks):
+                journal = EntryJournal(context.transport, eks.entry_calls().cluster.arn)
+                revisions = or_note(journal.revisions, notes, "the last change of each access entry")
+                entry_changes = last_entry_changes(revisions or (), entries)
+        else:
+            notes.append(NO_CLUSTER)
+        changes = last_changes(log) if log else {}
+        facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, tuple(notes))
+        return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
     def who_can(self, *, group: str | None = None, username: str | None = None) -> Grants:
         """Return the principals that get a group or a username (see `awsauth.who_can`).
@@ -122,15 +156,17 @@ class ReadOnlyClient:
         Nodes and administrators that another tool removed since the last own revision are the error ``drift``. A finding
         that can be repaired safely has a `Finding.fix`; ``client.apply(awsauth.fixes(client.read()))`` applies all.
         """
+        return self._check(self._store.read())
+
+    def _check(self, snapshot: Snapshot, iam: IamFacts | None = None) -> tuple[Finding, ...]:
         from awsauth.core.lint.lint import lint
         from awsauth.history.drift import baseline_findings, drift
 
-        snapshot = self._store.read()
         document = snapshot.document
         lost = drift(self._store, snapshot) or ()
         found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._cluster_context:
-            found = self._cluster_context.findings(document, found, exists=snapshot.exists)
+            found = self._cluster_context.findings(document, found, exists=snapshot.exists, iam=iam)
             found = (*found, *baseline_findings(snapshot))
         return self._unacknowledged(found)
 

@@ -113,7 +113,9 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
                 name = {f"{kind}Name": arn.rpartition("/")[2]}
                 found = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
                 known = found[kind]
-                return FoundPrincipal(known["Arn"], known["CreateDate"].astimezone(timezone.utc)), ""
+                used = known.get("RoleLastUsed", {}).get("LastUsedDate")
+                times = (moment and moment.astimezone(timezone.utc) for moment in (known["CreateDate"], used))
+                return FoundPrincipal(known["Arn"], *times), ""
         except AwsServiceError as error:
             if isinstance(error, AwsPermissionError):
                 refusals[kind] = error.message

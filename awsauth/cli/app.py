@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "fmt": ("edit_commands", "Rewrite a text that awsauth cannot edit."),
     "explain": ("inspect_commands", "Explain the access of a principal."),
     "who-can": ("inspect_commands", "Show the principals with a group or username."),
+    "report": ("inspect_commands", "Report the access of all principals."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
     "sync": ("sync_commands", "Apply the files in which owners keep mappings."),
     "import": ("sync_commands", "Convert another tool's file for `sync`."),

@@ -23,6 +23,7 @@ from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import code, command_line, fenced, visible
 from awsauth.errors import FileError
+from awsauth.report.formats import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,7 +158,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
         invocation.emit({"mappings": listed, "problems": len(document.problems), "access": access})
     elif invocation.output == "markdown":
-        invocation.screen.print(_markdown(cells))
+        invocation.screen.print(markdown_table(_HEADER, cells))
     elif cells:
         invocation.screen.print(invocation.screen.table(_HEADER, cells, titles=(0, 1)))
     return _end_of_get(invocation, document, view, pattern=pattern, is_found=bool(cells), exists=exists)
@@ -227,9 +228,32 @@ def _entry_cells(entry: AccessEntry, shown: PrincipalAccess) -> Sequence[str]:
     return "entry", entry.principal_arn, entry.username, ", ".join(groups), ", ".join(filter(None, notes))
 
 
-def _markdown(listed: Sequence[Sequence[str]]) -> str:
-    rows = [[code(cell).replace("|", r"\|") if cell else "" for cell in one] for one in listed]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [_HEADER, ["---"] * len(_HEADER), *rows])
+@awsauth_command("report", "client.report()", outputs=("text", "json", "markdown", "csv"))
+def report_command(invocation: Invocation, /) -> None:
+    """Report who has access, as whom, and what each principal may do.
+
+    One row for each principal: the mapping or access entry that decides, username, groups, policies, rights, owner, last
+    change, IAM and findings. A part that cannot be checked is marked.
+    """
+    from awsauth.report.formats import report_as_csv
+
+    found = invocation.answer(lambda client: client.report())
+    report = replace(found, target=invocation.where)
+    screen, made = invocation.screen, f"{report.made:%Y-%m-%d %H:%M} UTC"
+    header, *rows = report.table
+    if invocation.output == "json":
+        invocation.emit({"report": report})
+    elif invocation.output == "csv":
+        screen.print(report_as_csv(report))
+        screen.tell(screen.findings(report.not_checked))
+    elif invocation.output == "markdown":
+        parts = [f"# Access to {code(report.target)}, {made}", findings_as_markdown(report.not_checked)]
+        parts += [markdown_table(header, rows), findings_as_markdown(report.findings)]
+        screen.print("\n\n".join(filter(None, parts)))
+    else:
+        parts = [f"Access to {visible(report.target)}, {made}", screen.findings(report.not_checked)]
+        parts += [screen.table([one.upper() for one in header], rows), screen.findings(report.findings)]
+        screen.print("\n\n".join(filter(None, parts)))
 
 
 @awsauth_command("explain", "client.explain(awsauth.Caller(arn, session_name=…))", outputs=("text", "json"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
 from awsauth.core.entries.merge import EntryRevision
+from awsauth.core.entries.model import AccessEntry
+from awsauth.core.report.rows import LastChange
 from awsauth.core.revisions.info import PREFIX, time_read
 from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
@@ -18,6 +22,8 @@ from awsauth.system.backoff import retry_unavailable
 
 JOURNAL_NAME: Final = "aws-auth-entries"  # the names of the objects begin with it
 KEPT: Final = 100  # how many of the newest stay
+
+_TAKES: Final = timedelta(minutes=10)  # the most that a change takes after it is recorded
 
 _LABEL: Final = f"{PREFIX}history"
 _OF_ENTRIES: Final = "access-entries"
@@ -108,6 +114,26 @@ class EntryJournal:
                 revision: EntryRevision = from_json(EntryRevision, kept)
                 return replace(revision, created=time_read(metadata["creationTimestamp"]))
         return EntryRevision(number, problem="awsauth did not record it, or another client altered it")
+
+
+def last_entry_changes(revisions: Iterable[EntryRevision], entries: Iterable[AccessEntry]) -> dict[str, LastChange]:
+    """Return the last change of each access entry, by its ARN.
+
+    If another client changed an entry since, only the time is known.
+
+    Args:
+        revisions: The recorded changes, newest first.
+        entries: The present entries.
+    """
+    found: dict[str, LastChange] = {}
+    for one in revisions:
+        change = LastChange(one.number, one.created, one.identity or one.author, one.reason)
+        found = dict.fromkeys((diff.principal_arn for diff in one.diff), change) | found
+    for entry in entries:
+        recorded = known.time if (known := found.get(entry.principal_arn)) else None
+        if entry.modified and (recorded is None or entry.modified > recorded + _TAKES):
+            found[entry.principal_arn] = LastChange(0, entry.modified)
+    return found
 
 
 def _number_of(value: dict[str, Any]) -> int:

@@ -12,9 +12,11 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.diff import Diff, diff
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, counted, note, warning
+from awsauth.core.report.rows import LastChange
 from awsauth.core.revisions.info import RevisionInfo, data_digest, local_time
 from awsauth.core.revisions.restore import EMPTY_DOCUMENT
 from awsauth.core.revisions.revision import draft, is_sound
@@ -286,6 +288,22 @@ def with_diffs(store: Store, log: Log, newest: int) -> Log:
 
     shown = [described(number, entry) for number, entry in enumerate(log.entries[:newest])]
     return replace(log, entries=(*shown, *log.entries[newest:]))
+
+
+def last_changes(log: Log) -> dict[str, LastChange]:
+    """Return the last change of each mapped principal, as `casefold_arn`.
+
+    It goes back as far as the entries have a diff.
+    """
+    found: dict[str, LastChange] = {}
+    for entry in log.entries:
+        if entry.unconfirmed:
+            continue
+        if entry.diff is None:
+            break
+        change = LastChange(entry.info.number, entry.info.created, entry.by, entry.info.reason)
+        found = dict.fromkeys((casefold_arn(one.principal) for one in entry.diff.mappings), change) | found
+    return found
 
 
 def prune(store: Store, *, dry_run: bool = False) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ from awsauth.core.lint.lint import MappingRow
 from awsauth.core.lint.policy import Policy
 from awsauth.core.migration.plan import MigrationPlan
 from awsauth.core.plan import Plan
+from awsauth.core.report.rows import AccessReport
 from awsauth.core.revisions.restore import Restoration
 from awsauth.health.report import HealthReport
 from awsauth.history.log import LogEntry
@@ -68,6 +69,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "get": {"mappings": tuple[MappingRow, ...], "problems": int, "access": AccessView | None},
     "check": {"findings": tuple[CheckedFinding, ...], **_FIXED},
     "fmt": {"changed": bool, "reasons": tuple[str, ...], **_FIXED},
+    "report": {"report": AccessReport},
     "explain": {"explanation": Explanation},
     "who-can": {"group": NotRequired[Grants], "username": NotRequired[Grants]},
     "plan": {"changed": bool, "plan": Plan},

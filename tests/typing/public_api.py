@@ -294,6 +294,14 @@ def entries(client: awsauth.AwsAuthClient) -> None:
     assert_type(client.who_can(group="system:masters"), awsauth.Grants)
 
 
+def report(client: awsauth.AwsAuthClient) -> None:
+    found: awsauth.AccessReport = client.report()
+    row: awsauth.ReportRow = found.principals[0]
+    change: awsauth.LastChange | None = row.last_change
+    in_iam: awsauth.IamStatus | None = row.iam
+    assert_type((change.by if change else "", in_iam.exists if in_iam else None), tuple[str, bool | None])
+
+
 def json_of(
     result: awsauth.Result, plan: awsauth.Plan, log: awsauth.Log, identity: awsauth.Identity
 ) -> list[dict[str, Any]]:

@@ -21,10 +21,17 @@ _REMOVE: Final = ("awsauth", "entry", "remove")
 
 
 class FoundPrincipal(NamedTuple):
-    """A role or user in IAM: its ARN with the path, and when it was made."""
+    """A role or user in IAM.
+
+    Attributes:
+        arn: The ARN with the path.
+        created: When it was made.
+        last_used: When a role was last used, as far back as IAM tells; None for a user.
+    """
 
     arn: str
     created: datetime
+    last_used: datetime | None = None
 
 
 class IamFacts(NamedTuple):
@@ -106,9 +113,9 @@ def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:
 def _not_looked_at(iam: IamFacts) -> Iterator[Finding]:
     for why, count in Counter(iam.unknown.values()).items():
         shown = listed([quoted(arn, 200) for arn, reason in iam.unknown.items() if reason == why], 3)
-        what = f"{count} principal{'s' * (count > 1)} of access entries: {shown}"
+        what = f"{count} principal{'s' * (count > 1)}: {shown}"
         message = f"Not checked: whether IAM still has {what}. {visible(why)}"
-        yield note(NOT_LOOKED_AT, message, "Their entries may be stale or orphaned.")
+        yield note(NOT_LOOKED_AT, message, "They may be deleted or made anew, and then an access entry has no effect.")
 
 
 def _beside(mapped: MappingEntry, at: Location | None, entry: AccessEntry) -> Finding:

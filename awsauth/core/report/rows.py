@@ -1,0 +1,250 @@
+"""The rows of an access report, one for each principal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from awsauth.core.access.matching import casefold_arn, counting
+from awsauth.core.access.node_mappings import PRESETS, admits_nodes
+from awsauth.core.arn import is_user
+from awsauth.core.document.document import Document
+from awsauth.core.document.index import grouped
+from awsauth.core.document.model import KEYS, Key, MappingEntry
+from awsauth.core.entries.findings import IamFacts
+from awsauth.core.entries.model import AuthenticationMode
+from awsauth.core.entries.view import NOT_LOOKED_AT, AccessView, PrincipalAccess
+from awsauth.core.explain.candidates import entry_location
+from awsauth.core.findings import Finding, Location, note
+from awsauth.core.revisions.info import NumberOrNone
+from awsauth.core.serialization import FLAT, JsonValue
+from awsauth.core.text.display import visible
+
+UNCHECKED: Final = "not checked"
+COLUMNS: Final = (
+    *("principal", "kind", "source", "username", "groups", "policies"),
+    *("node", "owner", "last change", "IAM", "findings"),
+)
+
+NO_CLUSTER: Final = note(
+    NOT_LOOKED_AT,
+    "Not checked: access entries, RBAC, nodes and IAM. The report is of a file, without a cluster.",
+    "An access entry may override a mapping, and rights are unknown.",
+    "Make the report of the cluster: pass --cluster or --context.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastChange(JsonValue):
+    """The last change of a principal that the history knows.
+
+    Attributes:
+        revision: The number of its revision; None if no revision holds it.
+        time: When it was recorded, in UTC; None if unknown.
+        by: Who made it; empty if unknown.
+        reason: Why, in the writer's words.
+    """
+
+    revision: NumberOrNone
+    time: datetime | None = None
+    by: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        parts = [
+            f"revision {self.revision}" if self.revision else "not recorded",
+            f"{self.time:%Y-%m-%d %H:%M} UTC" if self.time else "",
+            f"by {self.by or 'an unknown writer'}",
+            visible(self.reason),
+        ]
+        return ", ".join(filter(None, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class IamStatus(JsonValue):
+    """A principal in IAM.
+
+    Attributes:
+        exists: Whether IAM has it.
+        created: When it was made, in UTC; None if it does not exist.
+        last_used: When a role was last used, in UTC. None if not in the last 400 days, and for a user, of whom IAM
+            does not tell it.
+    """
+
+    exists: bool
+    created: datetime | None = None
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow(JsonValue):
+    """The access of one principal.
+
+    Attributes:
+        access: The access, and the source that decides.
+        kind: ``role``, ``user`` or ``account``.
+        location: The place of the mapping; None for a principal without one.
+        node: The kind of nodes that it admits, such as ``ec2`` or ``EC2_LINUX``; otherwise empty.
+        last_change: Its last change; None if the history does not hold it.
+        iam: Its state in IAM; None if that was not checked.
+        findings: The findings of `check` about it.
+    """
+
+    access: PrincipalAccess = field(metadata=FLAT)
+    kind: str
+    location: Location | None
+    node: str
+    last_change: LastChange | None
+    iam: IamStatus | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells of a table with the columns `COLUMNS`."""
+        access, entry = self.access, self.access.entry
+        source = "access entry" if access.decided_by == "entry" else str(self.location)
+        if access.decided_by in ("nothing", "unknown"):
+            source = f"{access.decided_by}: {access.reason}"
+        named = (access.username, ", ".join(group or "(empty)" for group in access.groups))
+        return (
+            access.principal or "(sso)",
+            self.kind,
+            source,
+            *(named if entry is None or entry.type else (UNCHECKED, UNCHECKED)),
+            ", ".join(map(str, entry.policies)) if entry else "",
+            self.node,
+            access.owner,
+            str(self.last_change) if self.last_change else "not in the history",
+            self._iam_text,
+            ", ".join(dict.fromkeys(f"{one.severity.value} {one.code}" for one in self.findings)),
+        )
+
+    @property
+    def _iam_text(self) -> str:
+        if self.kind == "account":
+            return ""
+        if not self.iam:
+            return UNCHECKED
+        if not self.iam.exists:
+            return "does not exist"
+        used = f"last used {self.iam.last_used:%Y-%m-%d}" if self.iam.last_used else "not used in 400 days"
+        made = f"created {self.iam.created:%Y-%m-%d}"
+        return made if self.kind == "user" else f"{made}, {used}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessReport(JsonValue):
+    """Who has access to a cluster, as whom, and with which rights.
+
+    A part that was not checked is None or ``not checked``, never empty, and `not_checked` says why.
+
+    Attributes:
+        target: The cluster or file.
+        made: When the report was made, in UTC.
+        mode: The authentication mode; None if unknown, or for a file.
+        principals: A row for each principal, those of the document first.
+        findings: The findings of `check` that are not about one principal.
+        not_checked: What was not checked, and why.
+    """
+
+    target: str
+    made: datetime
+    mode: AuthenticationMode | None
+    principals: tuple[ReportRow, ...]
+    findings: tuple[Finding, ...]
+    not_checked: tuple[Finding, ...]
+
+    @property
+    def table(self) -> list[tuple[str, ...]]:
+        """The columns that a row fills: first their names, then the cells of each row."""
+        columns = zip(COLUMNS, *(row.cells for row in self.principals), strict=True)
+        return [*zip(*(column for column in columns if not self.principals or any(column[1:])), strict=True)]
+
+
+class ReportFacts(NamedTuple):
+    """The facts beside the access of principals.
+
+    Attributes:
+        findings: The findings of `check`.
+        changes: The last change by principal, as `casefold_arn`.
+        entry_changes: The last change of each access entry, by its ARN.
+        iam: The facts of IAM.
+        notes: What could not be checked, and why.
+    """
+
+    findings: tuple[Finding, ...]
+    changes: Mapping[str, LastChange]
+    entry_changes: Mapping[str, LastChange] = MappingProxyType({})
+    iam: IamFacts = IamFacts()
+    notes: tuple[Finding, ...] = ()
+
+
+def access_report(
+    target: str, made: datetime, document: Document, view: AccessView, facts: ReportFacts
+) -> AccessReport:
+    """Return the report of the access that a document and access entries give."""
+    found = grouped((casefold_arn(one.principal), one) for one in facts.findings)
+    locations = _locations(document)
+    rows = []
+    for access in view.principals:
+        keys = dict.fromkeys([casefold_arn(access.principal), access.entry.principal if access.entry else ""])
+        findings = tuple(one for key in keys if key for one in found.pop(key, ()))
+        rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, facts))
+    others = [one for findings in found.values() for one in findings]
+    lost = [_unread(key) for key in KEYS if document.reading(key).findings and not document.reading(key).entries]
+    unchecked = [*lost, *view.notes, *facts.notes, *(one for one in others if one.code == NOT_LOOKED_AT)]
+    others = [one for one in others if one.code != NOT_LOOKED_AT]
+    return AccessReport(target, made, view.mode, tuple(rows), tuple(others), tuple(dict.fromkeys(unchecked)))
+
+
+def _locations(document: Document) -> dict[str, Location]:
+    """Return the places of the mappings that count, by principal as `casefold_arn`."""
+    accounts = document.reading("mapAccounts")
+    places = [(document.reading(key), arn, max(entries)) for key, arn, entries in counting(document)]
+    places += [(accounts, mapped.principal, position) for position, mapped in accounts.positioned]
+    return {principal: entry_location(document, reading, position) for reading, principal, position in places}
+
+
+def _row(
+    access: PrincipalAccess, location: Location | None, findings: tuple[Finding, ...], facts: ReportFacts
+) -> ReportRow:
+    principal, entry = access.principal, access.entry
+    kind = "account" if ":" not in principal else "user" if is_user(casefold_arn(principal)) else "role"
+    if entry:
+        node, change = entry.type if entry.lets_nodes_in else "", facts.entry_changes.get(principal)
+    else:
+        mapped = MappingEntry(principal, access.username, access.groups)
+        node, change = _node_kind(mapped), facts.changes.get(casefold_arn(principal))
+    return ReportRow(access, kind, location, node, change, _iam_status(access, facts.iam), findings)
+
+
+def _node_kind(mapped: MappingEntry) -> str:
+    """Return the kind of nodes that a mapping admits.
+
+    Kinds share groups; the one with the most of its groups counts.
+    """
+    if not admits_nodes(mapped):
+        return ""
+    kinds = sorted(PRESETS.items(), key=lambda item: -len(item[1].groups))
+    fits = (kind for kind, (name, groups) in kinds if name == mapped.username and {*groups} <= {*mapped.groups})
+    return next(fits, "other")
+
+
+def _iam_status(access: PrincipalAccess, iam: IamFacts) -> IamStatus | None:
+    """Return the state of a principal in IAM.
+
+    A mapping has the ARN without path. An access entry belongs to the principal with exactly its ARN.
+    """
+    arn = access.principal
+    found = iam.real.get(arn)
+    if found and (access.entry is None or found.arn == arn):
+        return IamStatus(exists=True, created=found.created, last_used=found.last_used)
+    return IamStatus(exists=False) if arn in iam.created else None
+
+
+def _unread(key: Key) -> Finding:
+    message = f"Not checked: the principals in {key}. The authenticator cannot read it."
+    return note(NOT_LOOKED_AT, message, "They may have access, and the report has no rows for them.")

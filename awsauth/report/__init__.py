@@ -1,0 +1,1 @@
+"""The formats of an access report and of findings."""

@@ -1,0 +1,35 @@
+"""An access report as CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from awsauth.core.report.rows import COLUMNS, AccessReport
+from awsauth.core.text.display import code, visible
+
+# The beginning of a formula, for a spreadsheet that skips blanks and quotes. Some also know the wide signs.
+_FORMULA: Final = re.compile("[\\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20-]")
+
+
+def report_as_csv(report: AccessReport) -> str:
+    """Return a line with the names of the columns, and one for each principal.
+
+    A cell that a spreadsheet could take for a formula begins with ``'``.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in report.principals:
+        cells = map(visible, row.cells)
+        writer.writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
+    return text.getvalue().rstrip("\n")
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of Markdown, with all cells as code."""
+    cells = [[code(cell).replace("|", r"\|") if cell else "" for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *cells])

@@ -1,0 +1,107 @@
+"""The rows of an access report: what is known, and what was not checked."""
+
+from __future__ import annotations
+
+from awsauth.core.document.document import Document
+from awsauth.core.entries.findings import FoundPrincipal, IamFacts
+from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState, access_view
+from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, UNCHECKED, AccessReport, ReportFacts, access_report
+from tests.support.access_entries import ROLE, entry
+from tests.support.fictional_cluster import DOCUMENT, MADE, report
+
+NOTHING_KNOWN = ReportFacts((), {}, notes=(NO_CLUSTER,))
+
+
+def rows(found: AccessReport) -> dict[str, dict[str, str]]:
+    return {
+        row.access.principal.rpartition("/")[2]: dict(zip(COLUMNS, row.cells, strict=True)) for row in found.principals
+    }
+
+
+def bare(data: dict[str, str], state: EntriesState | None = None) -> AccessReport:
+    document = Document(data)
+    return access_report("x", MADE, document, access_view(document, state or EntriesState(), {}), NOTHING_KNOWN)
+
+
+def test_a_row_has_the_source_that_decides() -> None:
+    found = rows(report())
+    assert found["deployer"]["source"] == "mapRoles line 7, column 12"
+    assert found["anna"]["source"] == "mapUsers line 1, column 12"
+    assert found["444455556666"]["source"] == "mapAccounts line 1, column 3"
+    assert found["web"]["source"] == found["old-ci"]["source"] == "access entry"
+    assert found["batch"]["source"] == "nothing: No caller can have this ARN."
+    assert found["web"]["policies"] == "AmazonEKSEditPolicy in shop, web, AmazonEKSViewPolicy"
+
+
+def test_a_row_has_the_last_change_the_owner_and_the_facts_of_iam() -> None:
+    found = rows(report())
+    deployer = found["deployer"]
+    assert deployer["owner"] == "shop"
+    assert deployer["last change"] == (
+        "revision 7, 2026-10-12 14:05 UTC, by arn:aws:iam::111122223333:role/pipeline, release 42"
+    )
+    assert deployer["IAM"] == "created 2025-03-01, last used 2026-11-28"
+    assert found["prod-nodes"]["IAM"] == "created 2025-03-01, not used in 400 days"
+    assert found["anna"]["IAM"] == "created 2025-03-01"  # IAM does not tell when a user's keys were used
+    assert found["contractor"]["IAM"] == "does not exist"
+    assert found["platform"]["last change"] == "not recorded, 2026-09-01 14:05 UTC, by an unknown writer"
+    assert found["anna"]["last change"] == "not in the history"
+
+
+def test_a_role_of_an_access_entry_has_the_entrys_path() -> None:
+    """A role of the same name with another path is another principal."""
+    document = Document({})
+    state = EntriesState("API", (entry("team/a"),))
+    iam = IamFacts({f"{ROLE}/team/a": None}, {}, {f"{ROLE}/team/a": FoundPrincipal(f"{ROLE}/a", MADE)})
+    view = access_view(document, state, {})
+    (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, iam=iam)).principals
+    assert row.iam is not None
+    assert not row.iam.exists
+
+
+def test_a_row_has_the_kind_of_its_nodes() -> None:
+    found = rows(report())
+    assert {name: row["node"] for name, row in found.items() if row["node"]} == {
+        "prod-nodes": "ec2",
+        "spot-nodes": "EC2_LINUX",
+    }
+
+
+def test_a_finding_is_with_its_principal_and_otherwise_with_the_cluster() -> None:
+    found = report()
+    shown = {row.access.principal.rpartition("/")[2]: [one.code for one in row.findings] for row in found.principals}
+    assert shown["batch"] == ["role-path"]
+    assert shown["old-ci"] == ["entry-wider"]
+    assert shown["contractor"] == ["entry-orphan"]
+    with_rows = {one.code for row in found.principals for one in row.findings}
+    assert not with_rows & {one.code for one in found.findings}
+
+
+def test_what_was_not_checked_is_said_in_each_row_and_at_the_top() -> None:
+    found = bare(dict(DOCUMENT.data))
+    assert found.not_checked == (NO_CLUSTER,)
+    assert {row.iam for row in found.principals} == {None}
+    assert {row["IAM"] for name, row in rows(found).items() if ":" not in name} >= {UNCHECKED}
+
+
+def test_a_text_that_cannot_be_read_is_not_an_empty_one() -> None:
+    found = bare({"mapRoles": "- rolearn: {", "mapUsers": ""})
+    assert found.principals == ()
+    assert [one.message for one in found.not_checked if "mapRoles" in one.message] == [
+        "Not checked: the principals in mapRoles. The authenticator cannot read it."
+    ]
+    assert found.table == [COLUMNS]
+
+
+def test_an_access_entry_that_could_not_be_read_has_no_empty_cells() -> None:
+    found = rows(bare({}, EntriesState("API", (entry("a", type=""),))))
+    assert (found["a"]["username"], found["a"]["groups"]) == (UNCHECKED, UNCHECKED)
+
+
+def test_entries_that_could_not_be_listed_leave_the_source_open() -> None:
+    found = rows(bare(dict(DOCUMENT.data), EntriesState("API_AND_CONFIG_MAP", None)))
+    assert found["deployer"]["source"].startswith("unknown: ")
+
+
+def test_a_note_about_a_fact_that_was_not_looked_at_is_not_a_finding() -> None:
+    assert NOT_LOOKED_AT not in {one.code for one in report().findings}
