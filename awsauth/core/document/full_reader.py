@@ -142,9 +142,9 @@ class FullEntry:
         self._list = layout
 
     @property
-    def first_key(self) -> str:
-        """Its first key as written; it has one."""
-        return self._item.written.children[0].value
+    def keys(self) -> list[str]:
+        """Its keys as written, also those whose value a merge key replaces."""
+        return [name.value for name in self._item.written.children[::2]]
 
     @cached_property
     def shape(self) -> EntryLayout:
@@ -220,7 +220,7 @@ def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Fin
     """
     runs: list[tuple[list[FullEntry], set[str], list[Finding]]] = []
     for entry, found in read:
-        names = {field.name for field in entry.shape.fields} | ({""} if entry.mapped else set())
+        names = {key.lower() for key in entry.keys} | ({""} if entry.mapped else set())
         # An empty entry, or one that is an alias, has no fields of its own to complete others.
         is_whole = not runs or not entry.shape.fields or not runs[-1][0][-1].shape.fields
         if is_whole or not names.isdisjoint(runs[-1][1]):
@@ -234,11 +234,11 @@ def _of_whole_mappings(key: Key, text: str, read: list[tuple[FullEntry, list[Fin
         if len(parts) == 1 or not arn or is_unclear:
             yield from found
             continue
-        first, *more = (quoted(part.first_key) for part in parts)
+        first, *more = (quoted(part.keys[0]) for part in parts)
         message = f"Dashes split one mapping into {len(parts)} entries."
         impact = "The authenticator drops those without an ARN, and the principal gets nothing of them."
         hint = "Write their fields in one entry."
-        if arn.shape.style == "block":
+        if all(part.shape.style == "block" for part in parts):
             hint = f"Below {first}, replace the dash before {' and before '.join(more)} with a blank."
         principal = arn.mapped.principal if arn.mapped else ""
         location = Location.of(key, text, arn.shape.fields[0].start)

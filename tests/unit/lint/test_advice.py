@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from awsauth.core.findings import Finding
+    from awsauth.core.findings import Finding, Location
 
 DASHES: Final = ("repeated-field", "entry-dropped")
 """Rules whose hint says on which lines a dash is missing, or too many; the access of the principal that they name changes."""
@@ -66,8 +66,8 @@ def check_advice(document: Document) -> int:
         # A mapping that was a part of another one has faults of its own.
         is_repair = any(isinstance(change, Repair) for change in finding.fix) or finding.code == "repeated-field"
         check_no_new_error(document, after, is_repair=is_repair)
-        hinted = re.match("Write `(.*?)`", finding.hint)
-        named = {finding.location.text.strip("\"'"): hinted[1]} if finding.location and hinted else {}
+        hinted = re.match("Write `(?!groups: )(.*?)`", finding.hint)
+        named = {finding.location.text.strip("\"'"): hinted[1].strip('"')} if finding.location and hinted else {}
         if finding.code in DASHES:
             named[finding.principal.lower()] = ""
         check_access(document, after, named)
@@ -93,7 +93,7 @@ def followed(document: Document, finding: Finding) -> list[Document]:
     assert finding.advice == ("by-hand" if finding.hint else "none")
     location, (start, _, rest) = finding.location, finding.hint.partition("`")
     if location and finding.code in DASHES:
-        return with_dashes(document, location.key, finding.hint)
+        return with_dashes(document, location, finding.hint)
     if finding.code not in LITERAL or start != "Write " or not location or "\\u" in rest or "\\x" in rest:
         return []
     lines = document.data[location.key].split("\n")
@@ -103,30 +103,37 @@ def followed(document: Document, finding: Finding) -> list[Document]:
     is_whole = len(location.text) > len(quote) and location.text.endswith(quote)
     if not is_whole or "#" in rest or ": " in rest:
         return []
-    lines[location.line - 1] = (
-        f"{line[:column]}{quote}{rest.partition('`')[0]}{quote}{line[column + len(location.text) :]}"
-    )
+    right = rest.partition("`")[0]
+    right = right if right.startswith('"') else f"{quote}{right}{quote}"
+    lines[location.line - 1] = f"{line[:column]}{right}{line[column + len(location.text) :]}"
     return [Document({**document.data, location.key: "\n".join(lines)})]
 
 
-def with_dashes(document: Document, key: str, hint: str) -> list[Document]:
+def with_dashes(document: Document, location: Location, hint: str) -> list[Document]:
     """Return the document with dashes put or removed, as a hint says; none if the hint leaves a choice."""
-    lines = document.data[key].split("\n")
+    lines = document.data[location.key].split("\n")
     if " or before " in hint or "dash" not in hint:
         return []
-    first, *names = re.findall(r"`([^`]*)`", hint)
-    dashes = [number for number, line in enumerate(lines) if line.lstrip().startswith("- ")]
-    if hint.startswith("Put"):
-        old, new, column = " ", "-", lines[dashes[0]].index("-")
-        numbers = [int(number) - 1 for number in re.findall(r"line (\d+)", hint)]
-    else:
-        old, new, column = "-", " ", lines[dashes[0]].index("-")
-        numbers = [next(number for number in dashes if name in lines[number].split(":")[0]) for name in names]
-        assert first in document.data[key]
+    dashes = [number for number, line in enumerate(lines) if re.match(" *-( |$)", line)]
+    column = lines[dashes[0]].index("-")
+    old, new = (" ", "-") if hint.startswith("Put") else ("-", " ")
+    numbers = [int(number) - 1 for number in re.findall(r"line (\d+)", hint)]
+    if not hint.startswith("Put"):
+        names = re.findall(r"`([^`]*)`", hint)
+        items = [number for number in dashes if lines[number].index("-") == column]
+        keys = [re.sub(r"^- *\n? *", "", "\n".join(lines[number : number + 2])[column:]) for number in items]
+        # The place is in one of the entries that are named, and the first of them is above the others.
+        first = next(
+            at
+            for at in reversed(range(len(items)))
+            if items[at] < location.line
+            and all(key.strip("'\"").startswith(name) for key, name in zip(keys[at:], names, strict=False))
+        )
+        numbers = items[first + 1 : first + len(names)]
     for number in numbers:
         assert lines[number][column] == old
         lines[number] = f"{lines[number][:column]}{new}{lines[number][column + 1 :]}"
-    return [Document({**document.data, key: "\n".join(lines)})]
+    return [Document({**document.data, location.key: "\n".join(lines)})]
 
 
 def of(finding: Finding, findings: tuple[Finding, ...]) -> int:
@@ -198,6 +205,20 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
         }
     )
 )
+@example(Document({"mapUsers": '- userarn: "arn:aws:iam::111122223333:user/\u200bci"\n  username: ci\n' * 2}))
+@example(Document({"mapUsers": "- username: ci\n" + '  userarn: "arn:aws:iam::111122223333:user/\u200bci"\n' * 2}))
+@example(
+    Document(
+        {
+            "mapRoles": "- &base\n  username: base\n  rolearn: arn:aws:iam::111122223333:role/base\n"
+            "- username: ci\n  groups: ~\n  rolearn: arn:aws:iam::111122223333:role/ci\n  <<: *base\n"
+            "- username: other\n  rolearn: on\n"
+        }
+    )
+)
+@example(Document({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/ci\n- &base\n  groups: [builders]\n"}))
+@example(Document({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/ci\n  groups: [ 123 \u00a0]\n"}))
+@example(Document({"mapRoles": "- rolearn: arn:aws:iam::111122223333:role/ci\n  groups: [\uff11\uff12]\n"}))
 @given(st.one_of(strategies.randoms.map(spoilt), strategies.randoms.map(broken)).map(Document))
 def test_advice_on_generated_documents_holds_to_the_law(document: Document) -> None:
     check_advice(document)

@@ -13,6 +13,7 @@ from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
+from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.lint.context import arn_problem, bare, has_invisible, has_several, role_or_nothing
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
@@ -297,11 +298,10 @@ def typographic_character(context: LintContext) -> Iterator[Match]:
         yield _misspelt(item, f"The ARN has {typography(item.mapped.principal)}.", "ARNs are ASCII")
     for kind, name, item in context.names(lambda name: typography(name) and not has_invisible(name)):
         right = in_ascii(name).strip()
-        if right != name:
-            message = f"The {kind} {quoted(name)} has {typography(name)}."
-            impact = "The character is part of the name: RBAC has to spell it the same way."
-            hint = f"Write {quoted(right.removeprefix('- '))}."
-            yield item.match(message, impact, hint, at=item.name_location(kind, name), severity=Severity.WARNING)
+        message = f"The {kind} {quoted(name)} has {typography(name)}."
+        impact = "The character is part of the name: RBAC has to spell it the same way."
+        hint = f"Write {quoted(write_scalar(right.removeprefix('- ')))}."
+        yield item.match(message, impact, hint, at=item.name_location(kind, name), severity=Severity.WARNING)
 
 
 @arn_rule("an ARN whose account is not 12 digits")

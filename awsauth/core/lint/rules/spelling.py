@@ -10,6 +10,7 @@ from awsauth.core.access.node_mappings import WELL_KNOWN
 from awsauth.core.document.index import grouped
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
+from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.lint.context import LintContext, NameKind, has_invisible
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.lint.rules.groups import is_unclear, meant
@@ -51,7 +52,7 @@ def invisible_character(context: LintContext) -> Iterator[Match]:
     for kind, name, item in context.names(has_invisible):
         message = f"{quoted(name)} has {typography(name) or 'white space around it, or an invisible character'}."
         impact = "The character is part of the name: RBAC has to spell it the same way."
-        hint = f"Write {quoted(in_ascii(name).strip())}." if typography(name) else "Remove the character."
+        hint = f"Write {quoted(write_scalar(in_ascii(name).strip()))}." if typography(name) else "Remove the character."
         yield item.match(message, impact, hint, at=item.name_location(kind, name))
 
 

@@ -12,6 +12,7 @@ from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, 
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
+from awsauth.core.lint.context import LintContext, bare
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from awsauth.core.goyaml.nodes import Node
-    from awsauth.core.lint.context import LintContext
 
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
@@ -202,9 +202,9 @@ def repeated_field(context: LintContext) -> Iterator[Match]:
     for key, entry, node in _entries(context):
         pairs = [pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in _FIELDS[key]]
         seen = grouped((name.value.lower(), name) for name, _ in pairs)
-        arns = dict.fromkeys(value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key])
-        if len(arns) > 1 and all(arn.lower().startswith("arn:") for arn in arns):
-            yield _joined(context, key, entry, [name for name, _ in pairs], list(arns))
+        arns = {bare(value.value).lower(): value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key]}
+        if len(arns) > 1 and all(arn.startswith("arn:") for arn in arns):
+            yield _joined(context, key, entry, [name for name, _ in pairs], list(arns.values()))
             continue
         for field, names in seen.items():
             if len(names) > 1:
@@ -240,13 +240,12 @@ def _joined(context: LintContext, key: Key, entry: Entry, names: list[Node], arn
 
 
 def _repeated(context: LintContext, key: Key, entry: Entry, field: str, names: list[Node]) -> Match:
-    text = context.document.data[key]
     counts = entry.shape.field(field)
     start = names[-1].start if counts is None else counts.start
     ignored = next((name for name in names if name.start != start), names[0])
     message = f"`{field}` appears {len(names)} times in this entry."
     impact = f"Only the one on {_line(context, key, start)} counts."
-    location = Location.of(key, text, ignored.start, ignored.end)
+    location = Location.of(key, context.document.data[key], ignored.start, ignored.end)
     principal = entry.mapped.principal if entry.mapped else ""
     return Match(message, impact, "Remove the others.", location, principal, severity=Severity.WARNING)
 
