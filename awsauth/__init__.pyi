@@ -78,10 +78,12 @@ from awsauth.core.migration.plan import (
 from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes
 from awsauth.core.report.rows import (
     AccessReport as AccessReport,
+    BoundRole as BoundRole,
     IamStatus as IamStatus,
     LastChange as LastChange,
     ReportRow as ReportRow,
 )
+from awsauth.core.report.summary import RightSummary as RightSummary
 from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
 from awsauth.core.revisions.restore import PrincipalEffect as PrincipalEffect, Restoration as Restoration
 from awsauth.core.revisions.revision import Revision as Revision

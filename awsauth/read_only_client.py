@@ -114,12 +114,14 @@ class ReadOnlyClient:
         from awsauth.core.report.rows import NO_CLUSTER, LastChange, ReportFacts, access_report
         from awsauth.entries.journal import EntryJournal, last_entry_changes
         from awsauth.history.log import KEEP_LAST, last_changes
+        from awsauth.kube.resources import read_rbac
 
         snapshot, notes = self._store.read(), list[Finding]()
         view = self._access(snapshot)
         log = or_note(lambda: self.history(described=KEEP_LAST), notes, "the last change of each mapping")
-        iam, entry_changes = IamFacts(), dict[str, LastChange]()
+        iam, rbac, entry_changes = IamFacts(), None, dict[str, LastChange]()
         if context := self._cluster_context:
+            rbac = or_note(lambda: read_rbac(context.transport), notes, "the rights in RBAC")
             entries = [one.entry for one in view.principals if one.entry]
             iam = context.iam_facts(snapshot.document, entries, notes)
             if entries and (eks := context.eks):
@@ -129,7 +131,7 @@ class ReadOnlyClient:
         else:
             notes.append(NO_CLUSTER)
         changes = last_changes(log) if log else {}
-        facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, tuple(notes))
+        facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, rbac, tuple(notes))
         return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
     def who_can(self, *, group: str | None = None, username: str | None = None) -> Grants:

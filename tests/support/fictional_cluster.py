@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
+from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts, entry_findings
 from awsauth.core.entries.view import EntriesState, access_view
 from awsauth.core.lint.lint import lint
+from awsauth.core.report.rbac import PolicyRule, Rbac, Role
 from awsauth.core.report.rows import AccessReport, LastChange, ReportFacts, access_report
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, entry, nodes
 
@@ -24,6 +26,11 @@ def _on(month: int, day: int = 1) -> datetime:
     return datetime(2026, month, day, 14, 5, tzinfo=timezone.utc)
 
 
+def _edits(namespace: str) -> Binding:
+    return Binding("RoleBinding", "deployers", namespace, "ClusterRole", "edit")
+
+
+_READ: Final = ("get", "list", "watch")
 DOCUMENT: Final = Document({
     "mapRoles": f"""\
 - rolearn: {ROLE}/prod-nodes
@@ -56,6 +63,40 @@ ENTRIES: Final = (
     entry("old-ci", VIEW, username="ci", created=_on(5), modified=_on(5)),
     entry("contractor", "AmazonEKSAuditPolicy", username="contractor", created=_on(6), modified=_on(6)),
 )  # fmt: skip
+RBAC: Final = Rbac.of(
+    Bindings(
+        {"anna": (Binding("RoleBinding", "anna", "shop", "Role", "debugger"),)},
+        {
+            "deployers": tuple(_edits(space) for space in ("shop", "web")),
+            "viewers": (Binding("ClusterRoleBinding", "viewers", "", "ClusterRole", "view"),),
+            "support": (Binding("ClusterRoleBinding", "support", "", "ClusterRole", "view"),),
+            "builders": (Binding("ClusterRoleBinding", "builders", "", "ClusterRole", "image-builder"),),
+            "system:authenticated": (
+                Binding("ClusterRoleBinding", "system:basic-user", "", "ClusterRole", "system:basic-user"),
+            ),
+        },
+    ),
+    [
+        Role("ClusterRole", "view", "", (PolicyRule(_READ, ("",), ("pods", "services", "configmaps")),)),
+        Role(
+            "ClusterRole",
+            "edit",
+            "",
+            (
+                PolicyRule((*_READ, "create", "update", "delete"), ("", "apps"), ("pods", "deployments", "secrets")),
+                PolicyRule(("create",), ("",), ("pods/exec",)),
+            ),
+        ),
+        Role("ClusterRole", "image-builder", "", (PolicyRule(("create",), ("build.example.com",), ("images",)),)),
+        Role("Role", "debugger", "shop", (PolicyRule(("create",), ("",), ("pods/exec",)),)),
+        Role(
+            "ClusterRole",
+            "system:basic-user",
+            "",
+            (PolicyRule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews",)),),
+        ),
+    ],
+)
 _USED: Final = {"deployer": _on(11, 28), "monitoring": _on(11, 29), "team/platform": _on(11, 2), "web": _on(11, 29)}
 
 
@@ -82,7 +123,7 @@ def facts(document: Document = DOCUMENT, entries: tuple[AccessEntry, ...] = ENTR
         f"{ROLE}/web": LastChange(1, _on(4), jane, "the web team deploys itself"),
         f"{ROLE}/team/platform": LastChange(0, _on(9)),
     }
-    return ReportFacts(found, changes, entry_changes, iam)
+    return ReportFacts(found, changes, entry_changes, iam, RBAC)
 
 
 def report(document: Document = DOCUMENT, entries: tuple[AccessEntry, ...] = ENTRIES) -> AccessReport:

@@ -297,6 +297,9 @@ def entries(client: awsauth.AwsAuthClient) -> None:
 def report(client: awsauth.AwsAuthClient) -> None:
     found: awsauth.AccessReport = client.report()
     row: awsauth.ReportRow = found.principals[0]
+    roles: tuple[awsauth.BoundRole, ...] | None = row.roles
+    rights: tuple[awsauth.RightSummary, ...] = row.rights
+    assert_type((rights[0].namespaces, roles[0].subject if roles else ""), tuple[tuple[str, ...], str])
     change: awsauth.LastChange | None = row.last_change
     in_iam: awsauth.IamStatus | None = row.iam
     assert_type((change.by if change else "", in_iam.exists if in_iam else None), tuple[str, bool | None])

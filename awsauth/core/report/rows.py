@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from awsauth.core.access.matching import casefold_arn, counting
+from awsauth.core.access.matching import account_of, casefold_arn, counting
 from awsauth.core.access.node_mappings import PRESETS, admits_nodes
 from awsauth.core.arn import is_user
+from awsauth.core.cluster.facts import Binding
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, Key, MappingEntry
@@ -19,13 +20,16 @@ from awsauth.core.entries.model import AuthenticationMode
 from awsauth.core.entries.view import NOT_LOOKED_AT, AccessView, PrincipalAccess
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
+from awsauth.core.report.rbac import Rbac, Right, rights
+from awsauth.core.report.summary import ADMIN, UNCHECKED, RightSummary, summarized
 from awsauth.core.revisions.info import NumberOrNone
 from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import visible
 
-UNCHECKED: Final = "not checked"
+# The bindings that Kubernetes makes for every caller.
+_OF_EVERYONE: Final = ("system:basic-user", "system:discovery", "system:public-info-viewer")
 COLUMNS: Final = (
-    *("principal", "kind", "source", "username", "groups", "policies"),
+    *("principal", "kind", "source", "username", "groups", "policies", "roles", "rights"),
     *("node", "owner", "last change", "IAM", "findings"),
 )
 
@@ -80,6 +84,26 @@ class IamStatus(JsonValue):
 
 
 @dataclass(frozen=True, slots=True)
+class BoundRole(JsonValue):
+    """A role that a principal has by a binding.
+
+    Attributes:
+        subject: The username or group in the binding, such as ``group viewers``.
+        binding: The binding.
+        conditions: The conditions under which the principal has that username or group, one sentence each.
+    """
+
+    subject: str
+    binding: Binding = field(metadata=FLAT)
+    conditions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        binding = self.binding
+        where = f" in {visible(binding.namespace)}" if binding.namespace else ""
+        return f"{binding.role_kind} {visible(binding.role)}{where}{' (under a condition)' if self.conditions else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRow(JsonValue):
     """The access of one principal.
 
@@ -87,6 +111,9 @@ class ReportRow(JsonValue):
         access: The access, and the source that decides.
         kind: ``role``, ``user`` or ``account``.
         location: The place of the mapping; None for a principal without one.
+        roles: The roles that RBAC binds to its username and groups. Those that Kubernetes binds to every caller are left
+            out. None if RBAC was not checked.
+        rights: A summary of the rights by RBAC and access policies. ``not checked`` is one of them if there may be more.
         node: The kind of nodes that it admits, such as ``ec2`` or ``EC2_LINUX``; otherwise empty.
         last_change: Its last change; None if the history does not hold it.
         iam: Its state in IAM; None if that was not checked.
@@ -96,6 +123,8 @@ class ReportRow(JsonValue):
     access: PrincipalAccess = field(metadata=FLAT)
     kind: str
     location: Location | None
+    roles: tuple[BoundRole, ...] | None
+    rights: tuple[RightSummary, ...]
     node: str
     last_change: LastChange | None
     iam: IamStatus | None
@@ -115,6 +144,8 @@ class ReportRow(JsonValue):
             source,
             *(named if entry is None or entry.type else (UNCHECKED, UNCHECKED)),
             ", ".join(map(str, entry.policies)) if entry else "",
+            UNCHECKED if self.roles is None else ", ".join(dict.fromkeys(map(str, self.roles))),
+            ", ".join(map(str, self.rights)) or "none",
             self.node,
             access.owner,
             str(self.last_change) if self.last_change else "not in the history",
@@ -172,6 +203,7 @@ class ReportFacts(NamedTuple):
         changes: The last change by principal, as `casefold_arn`.
         entry_changes: The last change of each access entry, by its ARN.
         iam: The facts of IAM.
+        rbac: The RBAC of the cluster; None if it was not checked.
         notes: What could not be checked, and why.
     """
 
@@ -179,6 +211,7 @@ class ReportFacts(NamedTuple):
     changes: Mapping[str, LastChange]
     entry_changes: Mapping[str, LastChange] = MappingProxyType({})
     iam: IamFacts = IamFacts()
+    rbac: Rbac | None = None
     notes: tuple[Finding, ...] = ()
 
 
@@ -218,7 +251,25 @@ def _row(
     else:
         mapped = MappingEntry(principal, access.username, access.groups)
         node, change = _node_kind(mapped), facts.changes.get(casefold_arn(principal))
-    return ReportRow(access, kind, location, node, change, _iam_status(access, facts.iam), findings)
+    found = list(_rights(access, facts.rbac))
+    bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
+    roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None
+    summary = [RightSummary("nodes")] * bool(node) + summarized(found)
+    is_all = access.decided_by == "nothing" or (facts.rbac and (entry is None or entry.type))
+    if not is_all and ADMIN not in {one.right for one in summary if one.is_certain}:
+        summary.append(RightSummary(UNCHECKED))
+    iam = _iam_status(access, facts.iam)
+    return ReportRow(access, kind, location, roles, tuple(summary), node, change, iam, findings)
+
+
+def _rights(access: PrincipalAccess, rbac: Rbac | None) -> Iterator[Right]:
+    """Yield the rights of a principal, as far as they are known."""
+    named = [MappingEntry(access.principal, access.username, access.groups)]
+    if rbac and ":" not in access.principal:  # each principal of an account has its ARN as username
+        names = (name for name in rbac.bindings.usernames if account_of(name) == access.principal)
+        named = [MappingEntry(name, name) for name in names] or named
+    for mapped in named if access.decided_by != "nothing" else ():
+        yield from rights(mapped, rbac or Rbac(), access.entry.policies if access.entry else ())
 
 
 def _node_kind(mapped: MappingEntry) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState, access_view
-from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, UNCHECKED, AccessReport, ReportFacts, access_report
+from awsauth.core.report.rbac import EVERYTHING, Rbac, Role
+from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
+from awsauth.core.report.summary import UNCHECKED
 from tests.support.access_entries import ROLE, entry
 from tests.support.fictional_cluster import DOCUMENT, MADE, report
 
@@ -65,6 +68,39 @@ def test_a_row_has_the_kind_of_its_nodes() -> None:
         "prod-nodes": "ec2",
         "spot-nodes": "EC2_LINUX",
     }
+
+
+def test_a_row_has_the_bound_roles_and_a_summary_of_the_rights() -> None:
+    found = {name: (row["roles"], row["rights"]) for name, row in rows(report()).items()}
+    assert found["deployer"] == (
+        "ClusterRole edit in shop, ClusterRole edit in web",
+        "secrets in shop, web, exec in shop, web, workloads in shop, web",
+    )
+    assert found["monitoring"] == ("ClusterRole view", "read only")
+    assert found["anna"] == ("Role debugger in shop, ClusterRole view", "exec in shop")
+    assert found["platform"] == ("", "cluster-admin")
+    assert found["contractor"] == ("", "unknown")  # AWS publishes no rules of its policy
+    assert found["spot-nodes"] == ("", "nodes")
+    assert found["batch"] == ("", "none")
+    assert found["AWSReservedSSO_Admins_0123456789abcdef"] == ("", "cluster-admin")
+
+
+def test_rights_that_were_not_checked_are_not_none() -> None:
+    found = {name: (row["roles"], row["rights"]) for name, row in rows(bare(dict(DOCUMENT.data))).items()}
+    assert found["deployer"] == found["444455556666"] == (UNCHECKED, UNCHECKED)
+    assert found["prod-nodes"] == (UNCHECKED, f"nodes, {UNCHECKED}")
+    # Membership in system:masters needs no binding.
+    assert found["AWSReservedSSO_Admins_0123456789abcdef"] == (UNCHECKED, "cluster-admin")
+
+
+def test_an_account_has_the_rights_of_its_principals_that_a_binding_names() -> None:
+    name = "arn:aws:iam::444455556666:user/guest"
+    bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
+    facts = ReportFacts((), {}, rbac=Rbac.of(bound, [Role("ClusterRole", "cluster-admin", rules=EVERYTHING)]))
+    document = Document({"mapAccounts": '- "444455556666"'})
+    view = access_view(document, EntriesState(), {})
+    (row,) = access_report("x", MADE, document, view, facts).principals
+    assert [str(one) for one in row.rights] == ["cluster-admin"]
 
 
 def test_a_finding_is_with_its_principal_and_otherwise_with_the_cluster() -> None:
