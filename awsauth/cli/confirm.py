@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from awsauth.client import AwsAuthClient
-    from awsauth.core.diff import Diff
     from awsauth.core.plan import Plan
 
 _MOST_TIMES: Final = 5  # how often a change is planned again because another writer was quicker
@@ -32,29 +31,28 @@ class PreviewedChange(NamedTuple):
     """A change that can be shown and then made.
 
     Attributes:
-        diff: Its diff.
-        findings: Its findings.
+        preview: Its plan, or the result of its dry run.
         make: Makes it, unless its effect has become another one; its arguments are ``dry_run`` and ``allow``.
         is_made: Returns whether the data is as the change leaves it.
-        plan: Its plan, if it has one.
         more: More text to show.
         asks_about_guards: Whether a guard that refuses it asks on a terminal.
-        result: The result of the preview, if it shows more than the diff.
     """
 
-    diff: Diff
-    findings: Sequence[Finding]
+    preview: Plan | Result
     make: Callable[..., Result]
     is_made: Callable[[], bool]
-    plan: Plan | None = None
     more: str = ""
     asks_about_guards: bool = False
-    result: Result | None = None
+
+    @property
+    def result(self) -> Result | None:
+        """The result of its dry run; None if it has a plan."""
+        return self.preview if isinstance(self.preview, Result) else None
 
     @property
     def has_effect(self) -> bool:
         """Whether the data or the records of owners change."""
-        return bool(self.diff) or (self.result is not None and self.result.changed)
+        return bool(self.preview.diff) or (self.result is not None and self.result.changed)
 
     def without_diff(self, otherwise: str) -> str:
         """Return the line for a change without a diff.
@@ -66,6 +64,21 @@ class PreviewedChange(NamedTuple):
         if self.result and not (self.result.sync or self.result.restoration):
             return "" if self.has_effect else otherwise
         return ONLY_RECORDS if self.has_effect else otherwise
+
+
+def previewed(
+    invocation: Invocation, call: Callable[..., Result], is_made: Callable[[Result], bool] = lambda _: False
+) -> PreviewedChange:
+    """Return a change by its dry run, in which every guard is allowed.
+
+    Args:
+        invocation: The run.
+        call: Makes the change, given `awsauth.Options`.
+        is_made: Returns whether the data is as in the result of the dry run.
+    """
+    found = invocation.awaited(call, allow=[*GUARDS], dry_run=True)
+    make, more = partial(call, **invocation.how.options), str(found.restoration or "")
+    return PreviewedChange(found, make, lambda: is_made(found), more, asks_about_guards=True)
 
 
 def run_change(invocation: Invocation, plan: Callable[[AwsAuthClient], Plan], *, edits: bool = False) -> int:
@@ -80,7 +93,7 @@ def run_change(invocation: Invocation, plan: Callable[[AwsAuthClient], Plan], *,
     def propose(client: AwsAuthClient) -> PreviewedChange:
         made = plan(client) if edits else invocation.awaited(plan, client)
         make = partial(client.apply, made, **invocation.how.options)
-        return PreviewedChange(made.diff, made.findings, make, lambda: not client.plan(made.changes).diff, made)
+        return PreviewedChange(made, make, lambda: not client.plan(made.changes).diff)
 
     return confirm_and_apply(invocation, propose, again=not edits)
 
@@ -131,7 +144,7 @@ class Confirmation:
         self._how = how = invocation.how
         self._proposed = proposed
         self._asks = asks and proposed.has_effect
-        self.refusal = None if how.out else _refusal(proposed.findings, how.allow)
+        self.refusal = None if how.out else _refusal(proposed.preview.findings, how.allow)
         may_ask = self._asks and proposed.asks_about_guards
         self._asked = guards_to_ask_about(self.refusal) if self.refusal and may_ask else ()
 
@@ -141,10 +154,10 @@ class Confirmation:
         self.show(without=() if self._asked or not self.refusal else self.refusal.findings)
         if self.refusal and not self._asked:
             raise self.refusal
-        if how.out and proposed.plan:
+        if how.out and not isinstance(proposed.preview, Result):
             from awsauth.cli.files import save
 
-            save(proposed.plan, how.out)
+            save(proposed.preview, how.out)
             saved = f"Saved the plan in {visible(how.out)}, for `awsauth apply` to {invocation.named_target}."
             invocation.screen.tell(f"{saved} Nothing was changed.")
         if how.out or not proposed.has_effect:
@@ -190,10 +203,10 @@ class Confirmation:
             is_allowed = finding.code in GUARDS and finding.severity is Severity.ERROR
             return "allowed" if is_allowed and not self._how.out and finding not in refused else finding.severity.value
 
-        listed = screen.findings([one for one in proposed.findings if one not in without], severity=severity)
-        self._invocation.of_entries |= bool(proposed.diff.entries)
+        listed = screen.findings([one for one in proposed.preview.findings if one not in without], severity=severity)
+        self._invocation.of_entries |= bool(proposed.preview.diff.entries)
         unchanged = proposed.without_diff(f"No change to {self._invocation.named_target}.")
-        diff = screen.diff(proposed.diff) if proposed.diff else unchanged
+        diff = screen.diff(proposed.preview.diff) if proposed.preview.diff else unchanged
         shown = "\n".join(filter(None, [diff, proposed.more, listed]))
         if self._invocation.output in ("text", "github"):
             screen.print(shown)
@@ -205,20 +218,25 @@ class Confirmation:
         invocation, proposed, dry_run = self._invocation, self._proposed, self._how.dry_run
         changed = result.changed if result and made else proposed.has_effect
         applied = changed and made
-        new = [found for found in (result.findings if result else ()) if found not in proposed.findings]
+        new = [found for found in (result.findings if result else ()) if found not in proposed.preview.findings]
         last = ""
         if dry_run:
-            by = " by the API server" if dry_run == "server" and proposed.diff else ""
+            by = " by the API server" if dry_run == "server" and proposed.preview.diff else ""
             last = f"Dry run{by} for {invocation.named_target}: nothing was changed."
         if invocation.output == "json":
-            shown = {"diff": proposed.diff, "findings": proposed.findings, "extra_groups": {}, "revision": None}
+            shown = {
+                "diff": proposed.preview.diff,
+                "findings": proposed.preview.findings,
+                "extra_groups": {},
+                "revision": None,
+            }
             done = result.to_json() if result else {"restoration": None, "sync": None}
             invocation.emit({**shown, **done, "changed": changed, "applied": applied, "dry_run": dry_run})
         elif invocation.output == "markdown":
-            listed = findings_as_markdown([*proposed.findings, *new])
+            listed = findings_as_markdown([*proposed.preview.findings, *new])
             more = fenced(proposed.more, "text") if proposed.more else ""
-            diff = proposed.diff.markdown().rstrip("\n")
-            parts = [diff if proposed.diff else proposed.without_diff(diff), more, listed, last]
+            diff = proposed.preview.diff.markdown().rstrip("\n")
+            parts = [diff if proposed.preview.diff else proposed.without_diff(diff), more, listed, last]
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             if applied and result:

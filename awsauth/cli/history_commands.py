@@ -12,10 +12,9 @@ import click
 
 from awsauth.cli.command import RECORDED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
-from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
+from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.core.diff import Diff
-from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
 from awsauth.read_only_client import DESCRIBED
@@ -98,14 +97,13 @@ def rollback_command(invocation: Invocation, /, *, revision: int | None, to: int
         raise click.UsageError("The revision is given twice.")
 
     def propose(client: AwsAuthClient) -> PreviewedChange:
-        rollback = partial(client.rollback, exact=exact)
-        preview = partial(_previewed, invocation, rollback, is_made=lambda found: client.read() == found.document)
+        rollback, is_made = partial(client.rollback, exact=exact), lambda found: client.read() == found.document
         try:
-            return preview(revision if to is None else to)
+            return _previewed(invocation, rollback, revision if to is None else to, is_made)
         except UnprovenHistoryError as error:
             if not invocation.how.asks or invocation.is_filter:
                 raise
-            found = preview(error.revisions[0])
+            found = _previewed(invocation, rollback, error.revisions[0], is_made)
             return found._replace(more="\n".join(filter(None, [error.message, found.more])))
 
     return confirm_and_apply(invocation, propose)
@@ -118,20 +116,19 @@ def entry_rollback_command(invocation: Invocation, /, *, revision: int | None) -
 
     Right after a rollback, it undoes the change before that.
     """
-    return confirm_and_apply(invocation, lambda client: _previewed(invocation, client.rollback_entries, revision))
+
+    def propose(client: AwsAuthClient) -> PreviewedChange:
+        return _previewed(invocation, client.rollback_entries, revision, is_made=lambda _: False)
+
+    return confirm_and_apply(invocation, propose)
 
 
 def _previewed(
-    invocation: Invocation,
-    rollback: Callable[..., Result],
-    to: int | None,
-    is_made: Callable[[Result], bool] = lambda _: False,
+    invocation: Invocation, rollback: Callable[..., Result], to: int | None, is_made: Callable[[Result], bool]
 ) -> PreviewedChange:
-    found = invocation.awaited(rollback, to=to, allow=[*GUARDS], dry_run=True)
-    make = partial(rollback, to=to, approved=found.diff, **invocation.how.options)
-    more = str(found.restoration or "")
-    preview = PreviewedChange(found.diff, found.findings, make, lambda: is_made(found), more=more, result=found)
-    return preview._replace(asks_about_guards=True)
+    """Return a rollback that is made only with the diff that is shown."""
+    found = previewed(invocation, partial(rollback, to=to), is_made)
+    return found._replace(make=partial(found.make, approved=found.preview.diff))
 
 
 @awsauth_command("snapshot", "client.snapshot(reason=…)", writes=True)

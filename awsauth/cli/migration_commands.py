@@ -9,11 +9,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 from awsauth.cli.command import RECORDED, VERIFIED, AwsAuthGroup, awsauth_command
-from awsauth.cli.confirm import PreviewedChange, confirm_and_apply
+from awsauth.cli.confirm import confirm_and_apply, previewed
 from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.mapping_commands import choice_option, option
-from awsauth.core.guards.guards import GUARDS
 from awsauth.core.migration.plan import MigrationChoices, MigrationPlan
 from awsauth.core.text.display import fenced
 from awsauth.migration.migration import Migration
@@ -21,7 +20,6 @@ from awsauth.migration.migration import Migration
 if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.cli.invocation import Invocation
-    from awsauth.client import AwsAuthClient
 
 _OF_MAPPING: Final[Any] = {"nargs": 2, "multiple": True, "metavar": "ARN VALUE"}
 _CHOICES: Final = (
@@ -66,14 +64,7 @@ def _changing(
     invocation: Invocation, choices: MigrationChoices, call: Callable[[Migration], Callable[..., Result]]
 ) -> int:
     """Show a step of the migration, ask, and make it."""
-
-    def propose(client: AwsAuthClient) -> PreviewedChange:
-        step = call(client.migration(choices))
-        found = invocation.awaited(step, allow=[*GUARDS], dry_run=True)
-        make = partial(step, **invocation.how.options)
-        return PreviewedChange(found.diff, found.findings, make, lambda: False, asks_about_guards=True, result=found)
-
-    return confirm_and_apply(invocation, propose)
+    return confirm_and_apply(invocation, lambda client: previewed(invocation, call(client.migration(choices))))
 
 
 @awsauth_command("apply", "client.migration().apply(plan)", changes=RECORDED, params=[*_CHOICES])

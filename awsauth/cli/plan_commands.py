@@ -9,13 +9,13 @@ import click
 
 from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS
-from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, run_change
+from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
 from awsauth.cli.output import findings_as_markdown
 from awsauth.client import AwsAuthClient
 from awsauth.core.findings import Finding, Severity
-from awsauth.core.guards.guards import GUARDS, REFUSALS
+from awsauth.core.guards.guards import REFUSALS
 from awsauth.core.plan import Plan
 from awsauth.errors import MappingConflictError
 from awsauth.stores.memory import MemoryStore
@@ -83,12 +83,11 @@ def apply_command(invocation: Invocation, /, *, source: IO[bytes], keep_nodes: b
 def _preview(invocation: Invocation, client: AwsAuthClient, plan: Plan) -> PreviewedChange:
     """Return the change that a saved plan makes now, with the findings of today."""
     try:
-        found = invocation.awaited(client.apply, plan, dry_run=True, allow=[*GUARDS])
+        found = previewed(invocation, partial(client.apply, plan), lambda made: client.read() == made.document)
     except MappingConflictError as error:
         error.hint += " Then make a new plan."
         raise
-    make = partial(client.apply, plan, **invocation.how.options)
-    return PreviewedChange(found.diff, found.findings, make, lambda: client.read() == found.document)
+    return found._replace(asks_about_guards=False)
 
 
 def _side(value: str) -> Any:

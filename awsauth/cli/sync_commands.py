@@ -116,14 +116,8 @@ def sync_command(
             found = preview(approved=planned)
         if found.sync and not plans:
             found.sync.raise_for_conflicts()
-        return PreviewedChange(
-            found.diff,
-            found.findings,
-            partial(sync, approved=found.sync),
-            lambda: not preview().changed,
-            more="\n".join(str(act) for act in (found.sync.acts if found.sync else ()) if act.act not in told),
-            result=found,
-        )
+        more = "\n".join(str(act) for act in (found.sync.acts if found.sync else ()) if act.act not in told)
+        return PreviewedChange(found, partial(sync, approved=found.sync), lambda: not preview().changed, more)
 
     # The error for conflicts lists them.
     told = ("conflict",) if invocation.output in ("text", "github") else ()
@@ -144,7 +138,7 @@ def _shown(invocation: Invocation, propose: Callable[[AwsAuthClient], PreviewedC
         if invocation.output == "json":
             return CONFLICT
         sync.raise_for_conflicts()
-    is_found = proposed.has_effect or any(one.code == "unmanaged-entry" for one in proposed.findings)
+    is_found = proposed.has_effect or any(one.code == "unmanaged-entry" for one in proposed.preview.findings)
     return FOUND if is_found or (sync and sync.lost) else DONE
 
 
