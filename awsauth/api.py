@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.edit.validation import check_texts
-from awsauth.core.text.display import quoted_value
+from awsauth.core.edit.validation import check_texts, require
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 from awsauth.options import Options, check_options
 
@@ -118,8 +117,8 @@ def _checked(name: str, value: Any) -> Any:
     """
     if name == "as_groups":
         is_list = isinstance(value, Iterable) and not isinstance(value, str)
-        if not is_list or not all(isinstance(group, str) and group for group in value):
-            raise UsageError(f"as_groups is {quoted_value(value)}.", hint="Pass a list of names.")
+        is_right = is_list and all(isinstance(group, str) and group for group in value)
+        require(is_right, name, value, "Pass a list of names.")
         return tuple(value)
     if name != "policy" and (name, value) != ("author", ""):
         given: Any = {name: str(value) if isinstance(value, os.PathLike) else value}
@@ -282,9 +281,8 @@ def _client(call: Call) -> AwsAuthClient:
     client = target.pop("client")
     if target:
         raise UsageError(f"client cannot be combined with {' and '.join(sorted(target))}.", hint="Pass client= alone.")
-    if not isinstance(client, AwsAuthClient):
-        raise UsageError(f"client is {quoted_value(client, 60)}.", hint="Pass a client that connect() returned.")
-    return client
+    require(isinstance(client, AwsAuthClient), "client", client, "Pass a client that connect() returned.")
+    return cast("AwsAuthClient", client)
 
 
 def _options(call: Call) -> Options:

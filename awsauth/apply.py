@@ -14,7 +14,7 @@ from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.revisions.info import OBSERVED, Writer, owners_of
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import NotebookValue, quoted
-from awsauth.history.commit import PendingChange, commit
+from awsauth.history.commit import PendingChange, Propose, commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ class ChangeApplier(NamedTuple):
             return ()
         return (*self._guard_findings(proposal, run_guards, thorough=True), *self._new_lint_findings(proposal))
 
-    def run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
+    def run(self, propose: Propose, options: Options) -> Result:
         """Make the proposed change, or with ``dry_run`` only return its result.
 
         Raises:

@@ -13,17 +13,16 @@ from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, as_list, entry_changes
-from awsauth.core.edit.validation import check_texts
+from awsauth.core.edit.validation import check_texts, require
 from awsauth.core.revisions.info import Writer
-from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
-from awsauth.history.commit import PendingChange, RetryingStore, applying, changing, take_snapshot
+from awsauth.history.commit import Propose, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_rollback, connection_options
 from awsauth.read_only_client import ReadOnlyClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import boto3
     from kubernetes.client import ApiClient
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from awsauth.core.migration.plan import MigrationChoices
     from awsauth.core.plan import Plan
     from awsauth.migration.migration import Migration
-    from awsauth.stores.store import Snapshot, Store
+    from awsauth.stores.store import Store
 
 
 @public
@@ -79,8 +78,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
             check_policy(policy)
         claimed: Any = "" if author is None else author
-        if not isinstance(claimed, str):
-            raise UsageError(f"author is {quoted_value(claimed, 60)}.", hint="Pass a name.")
+        require(isinstance(claimed, str), "author", claimed, "Pass a name.")
         self._store = store
         self._policy = policy
         self._cluster_context = cluster_context
@@ -369,9 +367,7 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         result = self._run(changing(made), options)
         return replace(result, findings=(*findings, *result.findings)) if findings else result
 
-    def _run(
-        self, propose: Callable[[Snapshot], PendingChange], options: Options, store: Store | None = None
-    ) -> Result:
+    def _run(self, propose: Propose, options: Options, store: Store | None = None) -> Result:
         """Make the proposed change, in the client's own store or in the given one."""
         run = self._applier(store or self._store).run
         if not options.get("wait") and not options.get("revert_after"):

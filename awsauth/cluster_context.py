@@ -144,9 +144,8 @@ class ClusterContext:
         if thorough and snapshot.exists:
             listing = or_note(store.list_revisions, notes, "the earlier writers")
             history = listing.revisions if listing else ()
-        traces = ObjectMetadata(
-            snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners, snapshot.head, history
-        )
+        marks = (snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners)
+        traces = ObjectMetadata(*marks, snapshot.head, history)
         return (*other_writers(traces, change.before, change.after), *notes)
 
     def findings(

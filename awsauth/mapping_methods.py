@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 from awsauth.boundary import public
 from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit import changes as c
+from awsauth.core.edit.validation import require
 from awsauth.core.findings import note
-from awsauth.core.text.display import quoted_value
 from awsauth.entries.methods import EntryMethods
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
-    from awsauth.history.commit import PendingChange
-    from awsauth.stores.store import Snapshot
+    from awsauth.history.commit import Propose
 
 
 _OTHER_ENTRIES: Final = note(
@@ -45,7 +44,7 @@ class SyncMethods(EntryMethods):
     _roles: RoleResolver
 
     @abstractmethod
-    def _run(self, propose: Callable[[Snapshot], PendingChange], options: Options) -> Result:
+    def _run(self, propose: Propose, options: Options) -> Result:
         """Make the proposed change."""
 
     def sync(
@@ -113,8 +112,8 @@ class SyncMethods(EntryMethods):
         flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "exclusive": exclusive, "entries": entries}
         flags |= {"restore_ownership": restore_ownership, "reason": reason, "allow": allow, "dry_run": dry_run}
         check_options(flags)
-        if approved is not None and not isinstance(approved, SyncReport):
-            raise UsageError(f"approved is {quoted_value(approved)}.", hint="Pass the `sync` of an earlier result.")
+        is_report = approved is None or isinstance(approved, SyncReport)
+        require(is_report, "approved", approved, "Pass the `sync` of an earlier result.")
         if entries and (owner or if_mapped != "fail" or restore_ownership or exclusive):
             message = "owner, if_mapped, restore_ownership and exclusive are for mappings."
             raise UsageError(message, hint="Leave them out, or leave out entries=True.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 from awsauth.core.arn import canonical_role
+from awsauth.core.edit.validation import require
 from awsauth.core.guards.guards import allowed_by
-from awsauth.core.text.display import quoted_value
 from awsauth.errors import InvalidValueError, UsageError
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def check_options(options: Options) -> None:
         elif name == "verify":
             _check_verify(value)
         elif name == "reason":
-            if not isinstance(value, str):
-                raise UsageError(f"reason is {quoted_value(value)}.", hint="Pass a text.")
-        elif not isinstance(value, bool) and (name, value) != ("dry_run", "server"):
-            raise UsageError(f"{name} is {quoted_value(value)}.", hint="Pass True or False.")
+            require(isinstance(value, str), name, value, "Pass a text.")
+        else:
+            is_flag = isinstance(value, bool) or (name, value) == ("dry_run", "server")
+            require(is_flag, name, value, "Pass True or False.")
     if options.get("verify") and not options.get("wait") and not options.get("revert_after"):
         raise UsageError("verify= needs a time.", hint="Pass revert_after= or wait= with it, in seconds.")
     if options.get("revert_after") and not options.get("history", True):
@@ -141,9 +141,9 @@ def check_whole_number(name: str, number: Any, *, least: int = 0) -> None:
     Raises:
         UsageError: it is not a whole number, or is less than `least` or more than `LARGEST_NUMBER`.
     """
-    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= LARGEST_NUMBER:
-        hint = f"Pass a whole number, {least} to {LARGEST_NUMBER}."
-        raise UsageError(f"{name} is {quoted_value(number, 60)}.", hint=hint)
+    is_whole = isinstance(number, int) and not isinstance(number, bool)
+    is_right = is_whole and least <= number <= LARGEST_NUMBER
+    require(is_right, name, number, f"Pass a whole number, {least} to {LARGEST_NUMBER}.")
 
 
 def check_timeout(timeout: Any) -> None:
@@ -152,8 +152,7 @@ def check_timeout(timeout: Any) -> None:
     Raises:
         UsageError: it is not a positive number.
     """
-    if not _is_number(timeout) or not timeout > 0:
-        raise UsageError(f"timeout is {quoted_value(timeout, 60)}.", hint="Pass seconds, greater than 0.")
+    require(_is_number(timeout) and timeout > 0, "timeout", timeout, "Pass seconds, greater than 0.")
 
 
 def _is_number(value: Any) -> bool:
@@ -162,14 +161,13 @@ def _is_number(value: Any) -> bool:
 
 def _check_seconds(name: str, value: Any) -> None:
     least, most = _SECONDS[name]
-    if not _is_number(value) or (value != 0 and not least <= value <= most):
-        raise UsageError(f"{name} is {quoted_value(value)}.", hint=f"Pass seconds, {least:g} to {most:g}; 0 for none.")
+    is_right = _is_number(value) and (value == 0 or least <= value <= most)
+    require(is_right, name, value, f"Pass seconds, {least:g} to {most:g}; 0 for none.")
 
 
 def _check_verify(value: Any) -> None:
-    if not isinstance(value, (list, tuple)) or not all(name == CALLER or _is_role(name) for name in value):
-        hint = 'Pass a list of ARNs of roles that the caller may assume, or ["caller"].'
-        raise UsageError(f"verify is {quoted_value(value)}.", hint=hint)
+    is_right = isinstance(value, (list, tuple)) and all(name == CALLER or _is_role(name) for name in value)
+    require(is_right, "verify", value, 'Pass a list of ARNs of roles that the caller may assume, or ["caller"].')
 
 
 def _is_role(name: Any) -> bool:

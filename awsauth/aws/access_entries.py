@@ -60,9 +60,8 @@ class AccessEntries:
     def __init__(self, session: AwsSession, cluster: EksCluster) -> None:
         self._session = session
         self.cluster = cluster
-        self.cluster_admin: Final = AccessPolicy(
-            f"arn:{cluster.partition}:eks::aws:cluster-access-policy/{CLUSTER_ADMIN_POLICY}"
-        )
+        arn = f"arn:{cluster.partition}:eks::aws:cluster-access-policy/{CLUSTER_ADMIN_POLICY}"
+        self.cluster_admin: Final = AccessPolicy(arn)
 
     def principals(self, *, administrators: bool = False) -> tuple[str, ...]:
         """Return the principals of all entries, or of those with the cluster-admin policy."""
@@ -108,10 +107,8 @@ class AccessEntries:
         with self._calling("the policies of access entries cannot be listed", unless=MISSING) as eks:
             named = {"clusterName": self.cluster.name, "principalArn": entry.principal_arn}
             listed = pages_of(eks, "list_associated_access_policies", **named)
-            policies = (
-                AccessPolicy(one["policyArn"], tuple(one["accessScope"].get("namespaces", ()))) for one in listed
-            )
-            return replace(entry, policies=tuple(policies))
+            given = ((one["policyArn"], tuple(one["accessScope"].get("namespaces", ()))) for one in listed)
+            return replace(entry, policies=tuple(AccessPolicy(*one) for one in given))
         return None
 
     def known_policies(self) -> frozenset[str]:
@@ -182,10 +179,9 @@ class AccessEntries:
             AwsServiceError: EKS does not show the change in time.
         """
         changed: bool | None = False
-        last: AwsAuthError = AwsServiceError(
-            f"EKS does not show the change of the access entry of {quoted(principal_arn, 200)}.",
-            hint="Another client may have changed the entry, too. Run it again in a minute.",
-        )
+        message = f"EKS does not show the change of the access entry of {quoted(principal_arn, 200)}."
+        hint = "Another client may have changed the entry, too. Run it again in a minute."
+        last: AwsAuthError = AwsServiceError(message, hint=hint)
         for _ in Backoff(SHOWN_WITHIN):
             try:
                 changed = act() if changed is False else changed
@@ -208,12 +204,10 @@ class AccessEntries:
             return True
         return False
 
-    def _changing(
-        self, principal_arn: str, problem: str, unless: Collection[str] = ()
-    ) -> AbstractContextManager[EKSClient]:
+    def _changing(self, arn: str, problem: str, unless: Collection[str] = ()) -> AbstractContextManager[EKSClient]:
         commands = ("describe-access-entry", "list-associated-access-policies")
-        look = " and ".join(f"`{self.command(command, principal_arn)}`" for command in commands)
-        problem = f"the access entry of {quoted(principal_arn, 200)} {problem}"
+        look = " and ".join(f"`{self.command(command, arn)}`" for command in commands)
+        problem = f"the access entry of {quoted(arn, 200)} {problem}"
         return self._calling(problem, look=f"Look at the present state with {look}.", unless=unless)
 
     def _calling(self, problem: str, **options: Any) -> AbstractContextManager[EKSClient]:

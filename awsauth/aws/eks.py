@@ -91,26 +91,23 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     arn = _ARN.fullmatch(cluster)
     name = arn["name"] if arn else cluster
     if not is_cluster_name(name):
-        raise InvalidValueError(
-            f"{quoted(cluster)} is neither the name nor the ARN of an EKS cluster.",
-            hint="Pass a name of up to 100 letters, digits, hyphens and underscores, or an ARN such as "
-            "arn:aws:eks:eu-west-1:111122223333:cluster/prod.",
-        )
+        message = f"{quoted(cluster)} is neither the name nor the ARN of an EKS cluster."
+        example = "an ARN such as arn:aws:eks:eu-west-1:111122223333:cluster/prod"
+        hint = f"Pass a name of up to 100 letters, digits, hyphens and underscores, or {example}."
+        raise InvalidValueError(message, hint=hint)
     if arn and session.given_region not in (None, arn["region"]):
-        raise UsageError(
-            f"The region is {quoted(str(session.given_region))}, but the cluster of the ARN is in {arn['region']}.",
-            hint="Leave the region out, or pass the one of the ARN.",
+        message = (
+            f"The region is {quoted(str(session.given_region))}, but the cluster of the ARN is in {arn['region']}."
         )
+        raise UsageError(message, hint="Leave the region out, or pass the one of the ARN.")
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"
     with session.calling("eks", doing, region=region, unless=MISSING) as eks:
         found = _read(eks.describe_cluster(name=name)["cluster"])
         if arn and arn["account"] != found.account:
-            raise ClusterNotFoundError(
-                f"The ARN names the account {arn['account']}. The credentials belong to {found.account}, where there is "
-                f"another cluster {quoted(name)}.",
-                hint=f"Use credentials of the account {arn['account']}: a profile, or AWS_PROFILE.",
-            )
+            own = f"The credentials belong to {found.account}, where there is another cluster {quoted(name)}."
+            hint = f"Use credentials of the account {arn['account']}: a profile, or AWS_PROFILE."
+            raise ClusterNotFoundError(f"The ARN names the account {arn['account']}. {own}", hint=hint)
         return found
     raise _not_found(session, name, region)
 
@@ -205,10 +202,8 @@ def switch_authentication_mode(
         now = describe_cluster(session, cluster.arn)
         if now.authentication_mode != cluster.authentication_mode:
             return now
-    hint = f"{look} Then run it again."
-    raise AwsServiceError(
-        f"{doing}: it was still {cluster.authentication_mode} after {timeout:.0f} seconds.", hint=hint
-    )
+    still = f"it was still {cluster.authentication_mode} after {timeout:.0f} seconds."
+    raise AwsServiceError(f"{doing}: {still}", hint=f"{look} Then run it again.")
 
 
 def _begun(session: AwsSession, cluster: EksCluster, mode: AuthenticationMode, doing: str, look: str) -> list[str]:
@@ -236,9 +231,7 @@ def _await(eks: Any, name: str, update_id: str, waiting: Backoff, *, is_own: boo
             continue
         if is_own and update["status"] != "Successful":
             errors = "; ".join(f"{one.get('errorCode')}: {one.get('errorMessage')}" for one in update.get("errors", ()))
-            raise AwsServiceError(
-                f"EKS did not switch the authentication mode of {quoted(name)}: the update {quoted(update_id)} is "
-                f"{visible(str(update['status']))}. {visible(errors)}".rstrip(),
-                hint="Remove the cause that EKS gives, then run it again.",
-            )
+            state = f"the update {quoted(update_id)} is {visible(str(update['status']))}. {visible(errors)}".rstrip()
+            message = f"EKS did not switch the authentication mode of {quoted(name)}: {state}"
+            raise AwsServiceError(message, hint="Remove the cause that EKS gives, then run it again.")
         return

@@ -215,11 +215,9 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
         arn = canonical_role(found.arn)
         return ResolvedRole(arn, _ec2_findings(arn, found.trust) if for_ec2 else ())
     if not by_arn:
-        raise RoleError(
-            f"There is no role {quoted(role)} in account {own_account(session).number}.",
-            hint=f"{_near_roles(role, session)}Check the name and the profile, or make the role with "
-            "awsauth.ensure_instance_role.",
-        )
+        message = f"There is no role {quoted(role)} in account {own_account(session).number}."
+        ways = "Check the name and the profile, or make the role with awsauth.ensure_instance_role."
+        raise RoleError(message, hint=f"{_near_roles(role, session)}{ways}")
     message = f"There is no role {quoted(arn, 200)}."
     impact = "The mapping grants no access until the role exists. Then everyone who can assume it has access."
     hint = f"{_near_roles(arn.rpartition('/')[2], session)}Check the name."
@@ -260,11 +258,10 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     check_texts(digits=12, account=account)
     own = own_account(session)
     if account not in (None, own.number):
-        raise RoleError(
-            f"The SSO roles of account {quoted(str(account))} cannot be looked up by a caller of account {own.number}.",
-            hint=f"{'Set AWS_PROFILE to one' if session.is_of_environment else 'Pass a profile=…'} of that account, "
-            "or map the role by its ARN.",
-        )
+        caller = f"a caller of account {own.number}"
+        message = f"The SSO roles of account {quoted(str(account))} cannot be looked up by {caller}."
+        profile = "Set AWS_PROFILE to one" if session.is_of_environment else "Pass a profile=…"
+        raise RoleError(message, hint=f"{profile} of that account, or map the role by its ARN.")
     roles = [role for role in map(sso_role, list_sso_roles(session)) if role]
     matching = [role.role_arn for role in roles if role.permission_set.lower() == permission_set.lower()]
     if len(matching) == 1:

@@ -217,10 +217,11 @@ class _InstanceRole:
         if roles and roles != [name]:
             which = ("--instance-profile-name", name, "--role-name", roles[0])
             command = command_line("aws", "iam", "remove-role-from-instance-profile", *which)
-            raise RoleError(
-                f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold only one.",
-                hint=f"Remove the other role (`{command}`) if no instance needs it, or choose another name.",
+            message = (
+                f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold only one."
             )
+            hint = f"Remove the other role (`{command}`) if no instance needs it, or choose another name."
+            raise RoleError(message, hint=hint)
         create = _Step(
             f"create the instance profile {name}",
             lambda iam: iam.create_instance_profile(InstanceProfileName=name, Path=self._path),

@@ -68,8 +68,8 @@ class AwsSession:
     ) -> None:
         check_texts(profile=profile, region=region)
         if session is not None and profile is not None:
-            hint = "Pass one of them: a session has its profile."
-            raise UsageError("`session` cannot be combined with `profile`.", hint=hint)
+            message = "`session` cannot be combined with `profile`."
+            raise UsageError(message, hint="Pass one of them: a session has its profile.")
         self._profile = profile
         self._given = None if session is None else _inside(session)
         self.is_of_environment = False

@@ -213,11 +213,9 @@ def sts_host(session: AwsSession, region: str) -> str:
             use_dualstack_endpoint=bool(session.botocore.get_config_variable("use_dualstack_endpoint")),
         )
     if not endpoint:
-        raise UsageError(
-            f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use.",
-            hint="Switch off use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint "
-            "(AWS_USE_FIPS_ENDPOINT).",
-        )
+        message = f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use."
+        settings = "use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint (AWS_USE_FIPS_ENDPOINT)"
+        raise UsageError(message, hint=f"Switch off {settings}.")
     return str(endpoint["hostname"])
 
 

@@ -72,9 +72,7 @@ class Program(AwsAuthGroup):
         module = import_module(f"awsauth.cli.{_COMMANDS[cmd_name][0]}")
         return cast("click.Command", getattr(module, f"{cmd_name.replace('-', '_')}_command"))
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command. For the word of another tool, name ours."""
         if args and args[0] in _ELSEWHERE:
             ctx.fail(f"There is no command {args[0]!r}. Use `{ctx.command_path} {_ELSEWHERE[args[0]]}`.")

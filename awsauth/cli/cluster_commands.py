@@ -81,10 +81,9 @@ def recover_command(
     """
     unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
     if "cluster" not in invocation.target or unfit:
-        raise click.UsageError(
-            "`recover` works through the EKS API: pass --cluster NAME, and of the other target options only --region and "
-            "--profile. If your context still has access, use `awsauth rollback --context NAME`."
-        )
+        options = "pass --cluster NAME, and of the other target options only --region and --profile"
+        other = "If your context still has access, use `awsauth rollback --context NAME`."
+        raise click.UsageError(f"`recover` works through the EKS API: {options}. {other}")
     if not (yes or dry_run):
         invocation.require_terminal("to recover")
     with naming(changes or ""):

@@ -216,27 +216,23 @@ class Confirmation:
     def end(self, result: Result | None, *, made: bool = False) -> None:
         """Print the result of a change, or of a preview if it was not made."""
         invocation, proposed, dry_run = self._invocation, self._proposed, self._how.dry_run
+        preview = proposed.preview
         changed = result.changed if result and made else proposed.has_effect
         applied = changed and made
-        new = [found for found in (result.findings if result else ()) if found not in proposed.preview.findings]
+        new = [found for found in (result.findings if result else ()) if found not in preview.findings]
         last = ""
         if dry_run:
-            by = " by the API server" if dry_run == "server" and proposed.preview.diff else ""
+            by = " by the API server" if dry_run == "server" and preview.diff else ""
             last = f"Dry run{by} for {invocation.named_target}: nothing was changed."
         if invocation.output == "json":
-            shown = {
-                "diff": proposed.preview.diff,
-                "findings": proposed.preview.findings,
-                "extra_groups": {},
-                "revision": None,
-            }
+            shown = {"diff": preview.diff, "findings": preview.findings, "extra_groups": {}, "revision": None}
             done = result.to_json() if result else {"restoration": None, "sync": None}
             invocation.emit({**shown, **done, "changed": changed, "applied": applied, "dry_run": dry_run})
         elif invocation.output == "markdown":
-            listed = findings_as_markdown([*proposed.preview.findings, *new])
+            listed = findings_as_markdown([*preview.findings, *new])
             more = fenced(proposed.more, "text") if proposed.more else ""
-            diff = proposed.preview.diff.markdown().rstrip("\n")
-            parts = [diff if proposed.preview.diff else proposed.without_diff(diff), more, listed, last]
+            diff = preview.diff.markdown().rstrip("\n")
+            parts = [diff if preview.diff else proposed.without_diff(diff), more, listed, last]
             invocation.screen.print("\n\n".join(filter(None, parts)))
         else:
             if applied and result:

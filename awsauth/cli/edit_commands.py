@@ -141,11 +141,9 @@ def _plan_of_file(invocation: Invocation, client: AwsAuthClient, source: IO[byte
         document = invocation.awaited(client.read)
         base = next((line.removeprefix(_BASE) for line in text.splitlines() if line.startswith(_BASE)), None)
         if base not in (None, document_digest(document)):
-            raise PlanOutdatedError(
-                "aws-auth has changed since this text was made.",
-                hint="Run `awsauth edit`, and copy the changes that are still needed. To undo the other change, too, "
-                f"delete the line that begins with `{_BASE.strip()}`.",
-            )
+            undoing = f"To undo the other change, too, delete the line that begins with `{_BASE.strip()}`."
+            hint = f"Run `awsauth edit`, and copy the changes that are still needed. {undoing}"
+            raise PlanOutdatedError("aws-auth has changed since this text was made.", hint=hint)
         return _plan_of_text(invocation, client, document, text)
 
 

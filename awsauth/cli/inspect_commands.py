@@ -109,9 +109,8 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
     places = [place if (place := finding.location) and place.in_file else None for finding in found]
     file = invocation.file
     if invocation.output == "json":
-        at_file = [
-            FileLocation(file, at.line if at else None, at.column if at else None) if file else None for at in places
-        ]
+        positions = ((at.line, at.column) if at else (None, None) for at in places)
+        at_file = [FileLocation(file, *position) if file else None for position in positions]
         invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
     elif invocation.output == "markdown":
         invocation.screen.print(findings_as_markdown(found) or _NOTHING)

@@ -201,9 +201,8 @@ def annotation(finding: Finding, file: str | None, at: Location | None) -> str:
     """Return a finding as a workflow command of GitHub Actions, escaped."""
     position = {"line": str(at.line), "col": str(at.column)} if file and at else {}
     named = {"file": file, **position, "title": f"awsauth: {finding.code}"}
-    shown = ",".join(
-        f"{name}={_data(value).replace(':', '%3A').replace(',', '%2C')}" for name, value in named.items() if value
-    )
+    values = {name: _data(value).replace(":", "%3A").replace(",", "%2C") for name, value in named.items() if value}
+    shown = ",".join(f"{name}={value}" for name, value in values.items())
     return f"::{_COMMANDS[finding.severity.value]} {shown}::{_data(str(finding))}"
 
 

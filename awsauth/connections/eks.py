@@ -36,9 +36,7 @@ _T = TypeVar("_T")
 _LASTS: Final = 60.0  # seconds for which the answers of EKS are reused
 _SWITCHES: Final = 600.0  # seconds within which EKS switches the authentication mode
 
-_PRIVATE: Final = (
-    "The cluster has no public endpoint. Connect from its VPC, or from a network that is connected with that."
-)
+_PRIVATE: Final = "The cluster has no public endpoint. Connect from its VPC, or from a network connected with that."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +201,10 @@ class EksClusterInfo:
         found = describe_cluster(self._session, cluster)
         # A name is unique in one account and region only; the address may be that of another cluster, or of a tunnel.
         if cluster != found.arn and found.endpoint.rstrip("/").lower() != self._transport.host.rstrip("/").lower():
-            raise AwsServiceError(
-                f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}, but the connection goes to "
-                f"{quoted(self._transport.host, 200)}: it may be another cluster.",
-                hint="Connect by the cluster's name (cluster=, from_eks), with the right profile and region.",
-            )
+            place = f"EKS has the API server of {found.arn} at {quoted(found.endpoint, 200)}"
+            other = f"the connection goes to {quoted(self._transport.host, 200)}: it may be another cluster"
+            hint = "Connect by the cluster's name (cluster=, from_eks), with the right profile and region."
+            raise AwsServiceError(f"{place}, but {other}.", hint=hint)
         return found
 
 
@@ -246,10 +243,9 @@ def from_eks(
     found = describe_cluster(aws, cluster)
     # An address to which no token may be sent is refused, as that of a kubeconfig is.
     if problem := problem_of({"server": found.endpoint}, {"token": "one"}):
-        raise AwsServiceError(
-            f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}, which leads to {problem[0]}.",
-            hint=f"{CHECK_WAY} A proxy may answer instead of EKS.",
-        )
+        given = f"EKS gives {quoted(found.endpoint, 200)} as the address of {quoted(found.name)}"
+        hint = f"{CHECK_WAY} A proxy may answer instead of EKS."
+        raise AwsServiceError(f"{given}, which leads to {problem[0]}.", hint=hint)
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
     transport = transport_with_tokens(

@@ -202,10 +202,8 @@ def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
         return None
     from awsauth.aws.session import AwsSession
 
-    session = AwsSession(profile=who.profile, region=who.region)
-    return TokenSource(
-        session, who.cluster_id, region=session.region, role_arn=who.role_arn, session_name=who.session_name
-    )
+    aws = AwsSession(profile=who.profile, region=who.region)
+    return TokenSource(aws, who.cluster_id, region=aws.region, role_arn=who.role_arn, session_name=who.session_name)
 
 
 def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mapping[str, Any]:

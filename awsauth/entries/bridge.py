@@ -60,12 +60,8 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         ForbiddenError: the caller may not make it.
         AwsAuthError: the transport raises it.
     """
-    binding: Any = {
-        "apiVersion": _SUBJECT["apiGroup"] + "/v1",
-        "kind": _KIND,
-        "metadata": {"name": BRIDGE_GROUP, "labels": _OURS},
-    }
-    binding |= {"roleRef": _ROLE, "subjects": [_SUBJECT]}
+    binding: Any = {"apiVersion": f"{_SUBJECT['apiGroup']}/v1", "kind": _KIND, "roleRef": _ROLE, "subjects": [_SUBJECT]}
+    binding["metadata"] = {"name": BRIDGE_GROUP, "labels": _OURS}
     try:
         create_object(transport, _BINDINGS, binding, dry_run=dry_run)
     except ForbiddenError as error:

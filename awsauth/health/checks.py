@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.arn import canonical_role
+from awsauth.core.edit.validation import require
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.explain.explain import add_entries, explain
-from awsauth.core.text.display import command_line, double_quoted, quoted, quoted_value, visible
+from awsauth.core.text.display import command_line, double_quoted, quoted, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.drift import drift
@@ -182,9 +183,8 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
 
 
 def _rules(may: Any) -> tuple[RbacRule, ...]:
-    if isinstance(may, str) or not all(isinstance(named, str) for named in may):
-        hint = 'Pass a list, such as ["list nodes", "create deployments.apps in web"].'
-        raise UsageError(f"may is {quoted_value(may)}.", hint=hint)
+    is_list = not isinstance(may, str) and all(isinstance(named, str) for named in may)
+    require(is_list, "may", may, 'Pass a list, such as ["list nodes", "create deployments.apps in web"].')
     return tuple(map(rule_of, may))
 
 

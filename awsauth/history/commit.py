@@ -6,6 +6,7 @@ After a conflict, start again. If the write was not answered, find out whether i
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -19,8 +20,6 @@ from awsauth.system.backoff import Backoff, retry_unavailable
 from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
     from awsauth.core.desired.acts import SyncReport
     from awsauth.core.edit.changes import Change
     from awsauth.core.plan import Plan
@@ -58,6 +57,9 @@ class PendingChange(NamedTuple):
         return self.merged.after is not self.merged.before or self.is_snapshot or not is_recorded
 
 
+Propose = Callable[[Snapshot], PendingChange]  # returns the change for the present object
+
+
 class CommitOutcome(NamedTuple):
     """What a commit did.
 
@@ -76,13 +78,13 @@ class CommitOutcome(NamedTuple):
     is_altered: bool = False
 
 
-def changing(changes: Iterable[Change]) -> Callable[[Snapshot], PendingChange]:
+def changing(changes: Iterable[Change]) -> Propose:
     """Return a function that proposes these changes for any object."""
     made = list(changes)
     return lambda snapshot: PendingChange(snapshot, merge_with_report(snapshot.document, made))
 
 
-def applying(plan: Plan) -> Callable[[Snapshot], PendingChange]:
+def applying(plan: Plan) -> Propose:
     """Return a function that proposes a plan for the object that it was made for."""
     was_absent = False
 
@@ -99,7 +101,7 @@ def applying(plan: Plan) -> Callable[[Snapshot], PendingChange]:
 
 def commit(
     store: Store,
-    propose: Callable[[Snapshot], PendingChange],
+    propose: Propose,
     *,
     reason: str = "",
     writer: Callable[[], Writer] = Writer,
@@ -148,9 +150,7 @@ class _Commit:
     sent: CommitOutcome | None = None
     """The write that was not answered."""
 
-    def run(
-        self, propose: Callable[[Snapshot], PendingChange], checks: Sequence[Callable[[PendingChange], None]]
-    ) -> CommitOutcome:
+    def run(self, propose: Propose, checks: Sequence[Callable[[PendingChange], None]]) -> CommitOutcome:
         existed = False
         while True:
             snapshot = self._read()

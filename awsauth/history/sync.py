@@ -17,13 +17,14 @@ from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.records import Records, has_hashes, principal_in, principal_name, read_records, write_records
 from awsauth.core.document.model import KIND
 from awsauth.core.edit.merge import described, merge_with_report
+from awsauth.core.edit.validation import require
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.info import FIELD_MANAGER, RevisionInfo, owners_of
-from awsauth.core.text.display import listed, quoted, quoted_value, visible
+from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import GuardError, PlanOutdatedError, UsageError
 from awsauth.history.commit import PendingChange
 from awsauth.history.rollback import rollback_candidates
@@ -188,11 +189,10 @@ def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, pr
     """
     literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
     for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():
-        if value not in known:
-            raise UsageError(f"{name} is {quoted_value(value)}.", hint=f"Pass one of {', '.join(map(repr, known))}.")
+        require(value in known, name, value, f"Pass one of {', '.join(map(repr, known))}.")
     for name, value in {"take_from": take_from, "release": release}.items():
-        if not isinstance(value, (list, tuple)) or not all(isinstance(one, str) for one in value):
-            raise UsageError(f"{name} is {quoted_value(value)}.", hint="Pass a list of texts.")
+        is_list = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+        require(is_list, name, value, "Pass a list of texts.")
     return Choices(
         adopt=adopt,
         extend=if_mapped == "extend",

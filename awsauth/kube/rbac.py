@@ -176,10 +176,6 @@ def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
     extras = user.object("extra")
     # HTTP headers make the names of extras lower case.
     extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
-    return SelfReview(
-        user.name("username"),
-        frozenset(user.texts("groups")),
-        extra.get("canonicalarn") or extra.get("arn", ""),
-        extra.get("sessionname", ""),
-        extra.get("accesskeyid", ""),
-    )
+    arn = extra.get("canonicalarn") or extra.get("arn", "")
+    session_name, access_key_id = extra.get("sessionname", ""), extra.get("accesskeyid", "")
+    return SelfReview(user.name("username"), frozenset(user.texts("groups")), arn, session_name, access_key_id)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
@@ -220,11 +221,9 @@ class TemporaryAccess:
         if any(policy.policy_arn == self._policy.policy_arn for policy in entry.policies):
             policy = ("--policy-arn", self._policy.policy_arn, "--access-scope", "type=cluster")
             command = self._command("associate-access-policy", *policy)
-            raise RecoveryError(
-                f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy for some namespaces "
-                "only. The policy for the whole cluster would overwrite it.",
-                hint=f"Give it the policy yourself, and run it again: `{command}`.",
-            )
+            has = f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy"
+            message = f"{has} for some namespaces only. The policy for the whole cluster would overwrite it."
+            raise RecoveryError(message, hint=f"Give it the policy yourself, and run it again: `{command}`.")
 
     def grant(self, done: list[str]) -> None:
         """Give the principal the policy, and append each step to `done`.
@@ -253,11 +252,8 @@ class TemporaryAccess:
             tag = {TEMPORARY_POLICY: _now()}
             self.entry = replace(self.entry, tags={**self.entry.tags, **tag})
             self._entries.tag(self.entry, **tag)
-        self._entries.until_shown(
-            self.principal_arn,
-            lambda: self._entries.associate(self.principal_arn, self._policy),
-            lambda found: found is not None and found.is_administrator,
-        )
+        give = partial(self._entries.associate, self.principal_arn, self._policy)
+        self._entries.until_shown(self.principal_arn, give, lambda found: bool(found and found.is_administrator))
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
     def remove_access(self, done: list[str]) -> None:
@@ -286,18 +282,10 @@ class TemporaryAccess:
             text = f"The temporary access entry of {self.principal_arn}, an administrator of the cluster"
             return [Leftover(text, self._command("delete-access-entry"))]
         text = f"The cluster-admin policy of the access entry of {self.principal_arn}"
-        tag = (
-            "--region",
-            self._entries.cluster.region,
-            "--resource-arn",
-            self.entry.entry_arn,
-            "--tag-keys",
-            TEMPORARY_POLICY,
-        )
-        return [
-            Leftover(text, self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)),
-            Leftover("The tag that marks the policy as temporary", command_line("aws", "eks", "untag-resource", *tag)),
-        ]
+        policy = self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)
+        where = ("--region", self._entries.cluster.region, "--resource-arn", self.entry.entry_arn)
+        tag = command_line("aws", "eks", "untag-resource", *where, "--tag-keys", TEMPORARY_POLICY)
+        return [Leftover(text, policy), Leftover("The tag that marks the policy as temporary", tag)]
 
     def _command(self, action: str, *more: str) -> str:
         return self._entries.command(action, self.principal_arn, *more)

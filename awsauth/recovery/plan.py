@@ -228,9 +228,7 @@ def refuse_without_consent(plan: RecoveryPlan) -> None:
     message = f"The recovery switches the authentication mode from CONFIG_MAP to {BOTH}."
     impact = f"The switch cannot be undone. From then on access entries {_ENTRIES_WIN}. {_EKS_MAKES}."
     finding = Finding(SWITCH, Severity.ERROR, message, impact, f"To proceed, allow {SWITCH}.")
-    raise GuardError(
-        f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}",
-        hint=f"Pass allow=[{SWITCH!r}]. Or, if you may assume the role that created the cluster, pass it as creator_role=…: "
-        "it has access without the switch.",
-        findings=(finding,),
-    )
+    message = f"The only way to regain access cannot be undone, and you have not allowed it.\n- {SWITCH}: {finding}"
+    other = "if you may assume the role that created the cluster, pass it as creator_role=…"
+    hint = f"Pass allow=[{SWITCH!r}]. Or, {other}: it has access without the switch."
+    raise GuardError(message, hint=hint, findings=(finding,))

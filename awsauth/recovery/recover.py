@@ -15,8 +15,8 @@ from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks import EksClusterInfo, from_eks
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import Change, as_list, entry_changes
-from awsauth.core.edit.validation import check_texts
-from awsauth.core.text.display import quoted, quoted_value
+from awsauth.core.edit.validation import check_texts, require
+from awsauth.core.text.display import quoted
 from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHistoryError, UsageError
 from awsauth.history.commit import RetryingStore
 from awsauth.options import check_options, check_timeout, check_whole_number
@@ -159,12 +159,13 @@ class _Recovering:
         self._temporary.grant(self._done)
         seen = self._found.own.wait(lambda seen: seen.may_repair, self._timeout)
         if not seen.may_repair:
-            raise RecoveryError(
-                f"The access entry of {quoted(self._temporary.principal_arn, 200)} does not let it in as an administrator: after "
-                f"{self._timeout:.0f} seconds a new token was {seen}.",
-                hint="EKS ties an entry to the id of its role. If the role was deleted and created again since, delete the "
-                "entry and create it again. Otherwise wait, and run it again.",
+            arn, late = quoted(self._temporary.principal_arn, 200), f"after {self._timeout:.0f} seconds"
+            message = (
+                f"The access entry of {arn} does not let it in as an administrator: {late} a new token was {seen}."
             )
+            stale = "If the role was deleted and created again since, delete the entry and create it again."
+            hint = f"EKS ties an entry to the id of its role. {stale} Otherwise wait, and run it again."
+            raise RecoveryError(message, hint=hint)
 
     def _switched(self, principal_arn: str) -> TemporaryAccess:
         """Switch to access entries, and return the caller's access as it is then."""
@@ -206,12 +207,10 @@ class _Recovering:
         if was_ours:
             problem = self._failure_of(TemporaryAccess.grant)
             back = f" The temporary access {f'could not be put back: {problem}' if problem else 'was put back.'}"
-        raise RecoveryError(
-            f"By aws-auth {quoted(caller, 200)} is {explanation.outcomes[0]}, but after {self._timeout:.0f} seconds "
-            f"a new token was {seen}.{back}",
-            hint="Look at the mapping (explain), and at the log of the cluster's authenticator (type authenticator in "
-            "CloudWatch). Then run it again.",
-        )
+        found = f"after {self._timeout:.0f} seconds a new token was {seen}"
+        message = f"By aws-auth {quoted(caller, 200)} is {explanation.outcomes[0]}, but {found}.{back}"
+        log = "the log of the cluster's authenticator (type authenticator in CloudWatch)"
+        raise RecoveryError(message, hint=f"Look at the mapping (explain), and at {log}. Then run it again.")
 
     def _failure_of(self, action: Callable[[TemporaryAccess, list[str]], None]) -> str:
         """Change the temporary access, and return why it failed, or an empty text."""
@@ -254,8 +253,8 @@ def repair_request(changes: Any, rollback_to: Any, allow: Any, reason: Any) -> R
         raise UsageError("A recovery repairs aws-auth, not access entries.", hint="Pass changes of mappings.")
     if rollback_to is not None:
         check_whole_number("rollback_to", rollback_to, least=1)
-    if isinstance(allow, str) or not isinstance(allow, Iterable):
-        raise UsageError(f"allow is {quoted_value(allow)}.", hint=f"Pass a list, such as [{SWITCH!r}].")
+    is_list = isinstance(allow, Iterable) and not isinstance(allow, str)
+    require(is_list, "allow", allow, f"Pass a list, such as [{SWITCH!r}].")
     names = tuple(allow)
     guards = tuple(name for name in names if name != SWITCH)
     check_options({"allow": guards, "reason": reason})

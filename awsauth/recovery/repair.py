@@ -187,10 +187,8 @@ class AccessRepair:
 
     def _alternative(self) -> str:
         change = "EnsureRole(role_arn" if self._caller.is_role else "EnsureUser(user_arn"
-        return (
-            f'Pass changes that map an administrator: changes=[awsauth.{change}="{self._caller.canonical_arn}", '
-            f'username="admin", groups=["{SYSTEM_MASTERS}"])].'
-        )
+        made = f'awsauth.{change}="{self._caller.canonical_arn}", username="admin", groups=["{SYSTEM_MASTERS}"])'
+        return f"Pass changes that map an administrator: changes=[{made}]."
 
 
 def _administrators_by_rbac(transport: Transport) -> GuardContext:

@@ -20,7 +20,7 @@ from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
-from awsauth.history.commit import PendingChange, RetryingStore, commit
+from awsauth.history.commit import PendingChange, Propose, RetryingStore, commit
 from awsauth.kube.rbac import self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
@@ -46,8 +46,8 @@ SEEN_AFTER: Final = 3.0
 
 
 def apply_and_verify(
-    make: Callable[[Callable[[Snapshot], PendingChange], Options], Result],
-    propose: Callable[[Snapshot], PendingChange],
+    make: Callable[[Propose, Options], Result],
+    propose: Propose,
     options: Options,
     *,
     connection: Connection | None,

@@ -72,6 +72,16 @@ def wrong(name: str, value: Any, wanted: str, hint: str) -> UsageError:
     return UsageError(f"{name} is {quoted_value(value, 60)}, not {wanted}.", hint=hint_for_missing(value, hint))
 
 
+def require(is_right: object, name: str, value: Any, hint: str) -> None:
+    """Refuse the value of an argument, unless it is right.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not is_right:
+        raise UsageError(f"{name} is {quoted_value(value)}.", hint=hint)
+
+
 def check_texts(*, required: Collection[str] = (), digits: int = 0, **given: Any) -> None:
     """Refuse an argument that is empty, or is not a text.
 
