@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import os
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from awsauth.apply import ChangeApplier, Result, result_of
@@ -14,12 +11,10 @@ from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts, require
-from awsauth.core.revisions.info import Writer
 from awsauth.errors import UsageError
 from awsauth.history.commit import Propose, RetryingStore, applying, changing, take_snapshot
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_rollback, connection_options
-from awsauth.read_only_client import ReadOnlyClient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @public
-class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
+class AwsAuthClient(MappingMethods[Result], SyncMethods):
     """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
     The ``from_…`` methods make a client; for a cluster they take `awsauth.options.ClusterOptions`.
@@ -311,6 +306,31 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
         store = self._store.for_restoration()
         return self._run(RollbackProposal(store, to, exact, self._writer, approved).propose, options, store)
 
+    def rollback_entries(
+        self, to: int | None = None, *, approved: Diff | None = None, **options: Unpack[Options]
+    ) -> Result:
+        """Undo changes of access entries.
+
+        An entry gets its earlier username, groups and policies. A deleted entry is made again, for the role or user that
+        IAM has now.
+
+        Args:
+            to: The number of the revision whose state comes back: all later ones are undone. By default the last change
+                is undone; directly after a rollback, the change before that.
+            approved: The diff of an earlier ``dry_run``: any other diff is refused.
+            **options: How the change is made; see `Options`. It is always recorded.
+
+        Raises:
+            RevisionNotFoundError: there is nothing to undo, or no such revision.
+            ConflictError: another writer has changed an entry since.
+            HistoryError: a revision was altered since it was recorded.
+            PlanOutdatedError: the diff is not the approved one.
+            GuardError: the rollback would remove access, or give back access that another writer removed.
+            AwsAuthError: otherwise as for `apply`.
+        """
+        check_rollback(to, options)
+        return self._entries().rollback(to, approved, options)
+
     def snapshot(self, *, reason: str = "") -> Result:
         """Record the present state as a revision.
 
@@ -380,14 +400,3 @@ class AwsAuthClient(ReadOnlyClient, MappingMethods[Result], SyncMethods):
 
     def _applier(self, store: Store) -> ChangeApplier:
         return ChangeApplier(store, self._writer, self._cluster_context, self._policy)
-
-    def _writer(self) -> Writer:
-        known = self._cluster_context.writer() if self._cluster_context else Writer()
-        return known._replace(author=self._author, account="" if known.identity else _account_name())
-
-
-@cache
-def _account_name() -> str:
-    with contextlib.suppress(OSError, KeyError, ImportError):  # In a container, accounts may have no names.
-        return getpass.getuser()
-    return ""

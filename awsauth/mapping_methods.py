@@ -12,9 +12,9 @@ from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.validation import require
 from awsauth.core.findings import note
-from awsauth.entries.methods import EntryMethods
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
+from awsauth.read_only_client import ReadOnlyClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ _OTHER_ENTRIES: Final = note(
 
 
 @public
-class SyncMethods(EntryMethods):
+class SyncMethods(ReadOnlyClient):
     """Applies the fragments of owners."""
 
     _roles: RoleResolver

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.validation import check_texts
-from awsauth.errors import FileError, UsageError
+from awsauth.core.revisions.info import Writer
+from awsauth.errors import AwsServiceError, FileError, UsageError
 from awsauth.options import check_whole_number
 from awsauth.stores.store import Snapshot, Store, intact
 
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.access.caller import Caller
     from awsauth.core.diff import Diff
+    from awsauth.core.entries.export import ExportFormat
     from awsauth.core.entries.findings import IamFacts
+    from awsauth.core.entries.merge import EntryRevision
     from awsauth.core.entries.view import AccessView
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.explain.who_can import Grants
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
     from awsauth.core.report.rows import AccessReport
     from awsauth.core.revisions.revision import Revision
+    from awsauth.entries.engine import EntryChanger
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
     from awsauth.kube.rbac import SelfReview
@@ -47,6 +53,7 @@ class ReadOnlyClient:
     _policy: Policy | None
     _cluster_context: ClusterContext | None
     _connection: Connection | None
+    _author: str
 
     @property
     def target_name(self) -> str:
@@ -277,6 +284,58 @@ class ReadOnlyClient:
     def _recorded(self, number: int) -> Document:
         return Document(intact(self.show(number), "Look at it with show().").data)
 
+    def entry_history(self) -> tuple[EntryRevision, ...]:
+        """Return the recorded changes of access entries, newest first.
+
+        Those that another client altered have a `problem`. The newest 100 are kept.
+
+        Raises:
+            UsageError: the client has no EKS cluster.
+        """
+        return self._entries().journal.revisions()
+
+    def export(self, kind: ExportFormat) -> str:
+        """Return the access entries of the cluster as infrastructure code.
+
+        Entries that EKS makes by itself are left out, and so are those of a recovery.
+
+        Args:
+            kind: ``terraform``, ``terraform-module``, ``cloudformation``, ``eksctl``, ``ack`` or ``aws-cli``.
+
+        Raises:
+            AwsServiceError: an access entry or a node group cannot be read.
+            InvalidValueError: the format cannot express a value.
+            UsageError: the client has no EKS cluster, or there is no such format.
+        """
+        from awsauth.core.entries.export import ExportTarget, export, own_entries  # no change needs it
+
+        eks = self._entries().eks
+        cluster, read, groups = eks.entry_calls().cluster, eks.access_entries(), eks.node_groups()
+        if notes := (*read.notes, *groups.notes):
+            hint = "An export needs all access entries and node groups. Grant the missing permissions."
+            raise AwsServiceError(f"Not everything could be read. {' '.join(notes)}", hint=hint)
+        own = own_entries(read.entries, groups.users)
+        return export(own, kind, ExportTarget(cluster.name, cluster.region))
+
+    def _entries(self) -> EntryChanger:
+        """Return the changer of the cluster's access entries.
+
+        Raises:
+            UsageError: the client has no EKS cluster.
+        """
+        from awsauth.entries.engine import EntryChanger
+
+        context = self._cluster_context
+        if context is None or context.eks is None:
+            hint = "Connect to an EKS cluster: cluster=, or a kubeconfig of `aws eks update-kubeconfig`."
+            raise UsageError("Only an EKS cluster has access entries, and this client has none.", hint=hint)
+        return EntryChanger(self._store, self._writer, context, context.eks)
+
+    def _writer(self) -> Writer:
+        """Return who makes the changes."""
+        known = self._cluster_context.writer() if self._cluster_context else Writer()
+        return known._replace(author=self._author, account="" if known.identity else _account_name())
+
     def close(self) -> None:
         """Close the connections to the cluster."""
         if self._connection:
@@ -287,6 +346,13 @@ class ReadOnlyClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@cache
+def _account_name() -> str:
+    with suppress(OSError, KeyError, ImportError):  # In a container, accounts may have no names.
+        return getpass.getuser()
+    return ""
 
 
 def _owners_in(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:

@@ -156,7 +156,7 @@ class EntryChanger:
         return self.run(now._replace(diffs=merge_entries(now.entries, changes)), options, plan.diff if plan else None)
 
     def rollback(self, to: int | None, approved: Diff | None, options: Options) -> Result:
-        """Undo recorded changes (see `EntryMethods.rollback_entries`)."""
+        """Undo recorded changes (see `AwsAuthClient.rollback_entries`)."""
         revisions = self.journal.revisions()
         now = self.read(diff.principal_arn for one in revisions for diff in one.diff)
         diffs, undoes = undo(revisions, now.entries, to)
