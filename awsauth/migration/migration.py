@@ -34,7 +34,7 @@ from awsauth.errors import AwsServiceError, CredentialsError, RevertedError, Usa
 from awsauth.kube.rbac import CHANGER
 from awsauth.kube.resources import create_object
 from awsauth.options import Options, check_options
-from awsauth.verification.probe import ProbeResult, TokenProbe
+from awsauth.verification.verify import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

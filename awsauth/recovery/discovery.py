@@ -23,7 +23,7 @@ from awsauth.core.text.display import command_line, listed, quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, OutcomeUnknownError, RecoveryError, UsageError
 from awsauth.kube.rbac import CHANGER
 from awsauth.recovery.plan import Leftover, Way
-from awsauth.verification.probe import ProbeResult, TokenProbe
+from awsauth.verification.verify import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import boto3
 
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.verification.probe import ProbeResult
+    from awsauth.verification.verify import ProbeResult
 
 WAITS: Final = 300.0  # seconds for the mode's switch, an entry and `aws-auth` to take effect
 

@@ -1,15 +1,18 @@
 """Verify a change with new tokens, and revert it if it locks an identity out.
 
-A token that the API server has just accepted still works for an identity that is locked out (see `probe`). The change is
-reverted with such a token. A cluster may have several API servers with a cache each, so all requests use one connection.
+An API server asks the authenticator about a token once. By default, it caches the answer for two minutes
+(``--authentication-token-webhook-cache-ttl``). So only a new token shows the effect of a change. A token that the API
+server has just accepted still works for an identity that is locked out. The change is reverted with such a token. A
+cluster may have several API servers with a cache each, so all requests use one connection.
 """
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from awsauth import errors
 from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED
@@ -19,13 +22,11 @@ from awsauth.core.explain.explain import explain
 from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.restore import Restoration
 from awsauth.core.text.display import command_line, quoted
-from awsauth.errors import AwsAuthError, ForbiddenError, NotRevertedError, RevertedError, UsageError
 from awsauth.history.commit import PendingChange, Propose, RetryingStore, commit
-from awsauth.kube.rbac import self_review
+from awsauth.kube.rbac import missing, self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.system.backoff import Backoff
-from awsauth.verification.probe import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,9 +34,103 @@ if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.aws.token import TokenSource
     from awsauth.connections.kubernetes import Connection
+    from awsauth.core.explain.explanation import Explanation
+    from awsauth.core.report.rbac import RbacRule
     from awsauth.core.revisions.info import Writer
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
+
+
+class ProbeResult(NamedTuple):
+    """The answer of the API server to a new token.
+
+    Attributes:
+        authenticated: Whether the API server accepts the token.
+        username: The username; empty if the server does not report it.
+        groups: The groups, without ``system:authenticated``.
+        missing_permissions: The permissions that the user lacks, of those that were checked.
+    """
+
+    authenticated: bool
+    username: str = ""
+    groups: frozenset[str] = frozenset()
+    missing_permissions: tuple[RbacRule, ...] = ()
+
+    @property
+    def may_repair(self) -> bool:
+        """Whether the user has every permission that was checked."""
+        return self.authenticated and not self.missing_permissions
+
+    @property
+    def user(self) -> str:
+        """The user and its groups, for people."""
+        groups = f" in {', '.join(map(quoted, sorted(self.groups)))}" if self.groups else ""
+        return (quoted(self.username, 200) if self.username else "an unknown user") + groups
+
+    def matches(self, explanation: Explanation) -> bool:
+        """Whether ``aws-auth`` grants this username and groups, if both are known."""
+        if not self.authenticated or not self.username:
+            return self.authenticated
+        outcome = explanation.outcomes[0]
+        # A text with a template whose value is unknown cannot be compared.
+        texts = (outcome.username, *outcome.groups)
+        username, *groups = ("" if any(marker in text for marker in outcome.unresolved) else text for text in texts)
+        return username in ("", self.username) and self.groups >= {*groups} - {""}
+
+    def __str__(self) -> str:
+        if not self.authenticated:
+            return "rejected (401)"
+        lacking = ", ".join(map(str, self.missing_permissions))
+        return f"accepted as {self.user}" + (f", without the permission to {lacking}" if lacking else "")
+
+
+class TokenProbe:
+    """Probes one cluster with new tokens of one identity.
+
+    Args:
+        tokens: Makes the tokens.
+        transport: To the API server.
+        rules: The permissions to check with each token.
+    """
+
+    def __init__(self, tokens: TokenSource, transport: Transport, rules: tuple[RbacRule, ...] = ()) -> None:
+        self.tokens: Final = tokens
+        self.transport: Final = transport
+        self._rules = rules
+
+    def look(self) -> ProbeResult:
+        """Return the result for a new token.
+
+        Raises:
+            UnreachableError: the API server cannot be reached.
+            AwsAuthError: it does not answer otherwise, or no token can be made.
+        """
+        transport = self.transport.with_token(self.tokens.token(renew=True).value)
+        try:
+            found = self_review(transport)
+        except errors.AuthenticationError:
+            return ProbeResult(authenticated=False)
+        except errors.ForbiddenError:
+            return ProbeResult(authenticated=True, missing_permissions=self._rules)
+        lacking = missing(transport, self._rules)
+        if not found:
+            return ProbeResult(authenticated=True, missing_permissions=lacking)
+        return ProbeResult(True, found.username, found.own_groups, lacking)
+
+    def wait(self, until: Callable[[ProbeResult], bool], seconds: float) -> ProbeResult:
+        """Return the first result that `until` accepts, or else the last one.
+
+        The last one is that at the end of the time.
+        """
+        seen = ProbeResult(authenticated=False)
+        for _ in Backoff(seconds):
+            try:
+                seen = self.look()
+            except errors.UnavailableError:
+                continue
+            if until(seen):
+                break
+        return seen
 
 
 NOT_OBSERVED: Final = "not-observed"
@@ -98,7 +193,7 @@ def _witnesses(connection: Connection | None, options: Options) -> list[_Witness
     verify = options.get("verify", ())
     if not connection:
         hint = "Leave wait=, verify= and revert_after= out."
-        raise UsageError("Without a cluster a change cannot be verified.", hint=hint)
+        raise errors.UsageError("Without a cluster a change cannot be verified.", hint=hint)
     transport, tokens = connection.transport, connection.tokens
     if tokens:
         caller = _Witness("the caller", tokens.for_role(tokens.role_arn), transport)
@@ -106,7 +201,7 @@ def _witnesses(connection: Connection | None, options: Options) -> list[_Witness
         return [caller, *(_Witness(quoted(role, 200), tokens.for_role(role), transport) for role in roles)]
     if verify or options.get("revert_after"):
         hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
-        raise UsageError("New tokens cannot be made, because this connection has no AWS credentials.", hint=hint)
+        raise errors.UsageError("New tokens cannot be made, because this connection has no AWS credentials.", hint=hint)
     return []
 
 
@@ -146,7 +241,7 @@ class _Witness:
         """Look with a new token."""
         try:
             self.seen = self.probe.look()
-        except AwsAuthError as error:
+        except errors.AwsAuthError as error:
             self.seen, self.problem = ProbeResult(authenticated=False), error.message
             return
         self.problem = f"the API server rejects {self.arn} (401)."
@@ -163,7 +258,7 @@ def _granted(document: Document, arn: str) -> ProbeResult | None:
     """Return the access that ``aws-auth`` grants an identity; None if uncertain."""
     try:
         explanation = explain(document, Caller(arn))
-    except AwsAuthError:
+    except errors.AwsAuthError:
         return None
     if explanation.verdict in ("not-mapped", "refused"):
         return ProbeResult(authenticated=False)
@@ -222,17 +317,17 @@ class _Reverter:
         self._writer = writer
         self._revision = self._parent = 0
         self._before = self._made = Document({})
-        with contextlib.suppress(ForbiddenError):
+        with contextlib.suppress(errors.ForbiddenError):
             self_review(transport)
 
     def arm(self, revision: int, before: Document, made: Document) -> None:
         """Remember the change from `before` to `made`, which was recorded as `revision`."""
         self._revision, self._before, self._made = revision, before, made
         # Only for the messages: the state before is known.
-        with contextlib.suppress(AwsAuthError):
+        with contextlib.suppress(errors.AwsAuthError):
             self._parent = self._store.read_revision(revision).info.parent
 
-    def revert(self, why: str, advice: str = "") -> RevertedError:
+    def revert(self, why: str, advice: str = "") -> errors.RevertedError:
         """Revert the change, and return the error that says so.
 
         Raises:
@@ -242,17 +337,17 @@ class _Reverter:
         reason = f"Reverted revision {self._revision}: an identity got no access"
         try:
             after = revert(self._store, self._before, self._made, to=parent, reason=reason, writer=self._writer)
-        except AwsAuthError as error:
+        except errors.AwsAuthError as error:
             source = ("get", "controllerrevision", f"aws-auth-{parent}", "-o", "jsonpath={.data}")
             get = command_line("kubectl", "-n", "kube-system", *source)
             way = f"{get} | {command_line('kubectl', 'replace', '-f', '-')}" if parent else "undo the change by hand"
             message = f"{made}, and {why} It could not be reverted, so it is in force: {error.message}"
             hint = f"If you still have access, restore the earlier state:\n  {way}\nOtherwise use awsauth.recover()."
-            raise NotRevertedError(message, hint=hint, revision=self._revision, restores=parent) from error
+            raise errors.NotRevertedError(message, hint=hint, revision=self._revision, restores=parent) from error
         earlier = "the state before it" if self._before.data else "empty"
         since = "" if after == self._before else ", with the later changes of other users"
         hint = f"aws-auth is again {f'as in revision {parent}' if parent else earlier}{since}.{advice}"
-        return RevertedError(f"{made}, and reverted: {why}", revision=self._revision, restored=parent, hint=hint)
+        return errors.RevertedError(f"{made}, and reverted: {why}", revision=self._revision, restored=parent, hint=hint)
 
 
 def revert(
@@ -289,9 +384,9 @@ def _verify(witnesses: Sequence[_Witness], reverter: _Reverter, seconds: float) 
         failing = _failing(witnesses, seconds)
     except BaseException as error:
         # An interrupt or a failure of any kind: a change that is not verified does not stay.
-        cause = error.message if isinstance(error, AwsAuthError) else type(error).__name__
+        cause = error.message if isinstance(error, errors.AwsAuthError) else type(error).__name__
         outcome = reverter.revert(f"the verification was interrupted: {cause}")
-        if isinstance(error, AwsAuthError):
+        if isinstance(error, errors.AwsAuthError):
             raise outcome from error
         raise
     if failing:
