@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 
+    Judge = Callable[[Document, Document, GuardContext], tuple[Finding, ...]]  # runs the guards, or enforces them
+
 ONLY_RECORDS: Final = "No mapping changes; the record of owners does."
 
 
@@ -110,14 +112,9 @@ class ChangeApplier(NamedTuple):
                 findings = (*findings, *self._new_lint_findings(proposal))
             return result_of(proposal, findings, changed=proposal.changes_something)
         # A dry run on the server is a whole change, with its revision, so that the server checks all of it.
-        outcome = commit(
-            self.store.dry_run_store() if dry_run else self.store,
-            propose,
-            reason=options.get("reason", ""),
-            writer=self.writer,
-            checks=[guarded],
-            history=options.get("history", True),
-        )
+        store = self.store.dry_run_store() if dry_run else self.store
+        reason, history = options.get("reason", ""), options.get("history", True)
+        outcome = commit(store, propose, reason=reason, writer=self.writer, checks=[guarded], history=history)
         revision = outcome.revision.number if outcome.revision and not dry_run else None
         result = result_of(outcome.proposal, findings, changed=outcome.changed, revision=revision)
         if not outcome.is_altered:
@@ -139,13 +136,7 @@ class ChangeApplier(NamedTuple):
         self.store.check_edit(after.data, proposal.snapshot)
         return [finding for finding in newly_found(before, after) if finding.code not in REFUSALS]
 
-    def _guard_findings(
-        self,
-        proposal: PendingChange,
-        judge: Callable[[Document, Document, GuardContext], tuple[Finding, ...]],
-        *,
-        thorough: bool,
-    ) -> tuple[Finding, ...]:
+    def _guard_findings(self, proposal: PendingChange, judge: Judge, *, thorough: bool) -> tuple[Finding, ...]:
         snapshot, merged = proposal.snapshot, proposal.merged
         snapshot.check_mutable()
         context, notes = self._guard_context(proposal)

@@ -196,14 +196,11 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         from awsauth.cluster_context import ClusterContext
         from awsauth.stores.cluster import ClusterStore
 
-        return cls(
-            RetryingStore(ClusterStore(connection.transport)),
-            author=how.get("author"),
-            policy=how.get("policy"),
-            cluster_context=ClusterContext(connection.transport, connection.eks),
-            connection=connection,
-            session=connection.tokens.session if connection.tokens else None,
-        )
+        store = RetryingStore(ClusterStore(connection.transport))
+        facts = ClusterContext(connection.transport, connection.eks)
+        own: Any = {"author": how.get("author"), "policy": how.get("policy")}
+        session = connection.tokens.session if connection.tokens else None
+        return cls(store, cluster_context=facts, connection=connection, session=session, **own)
 
     def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:
         """Return the plan of changes, with the findings of guards and `check`.

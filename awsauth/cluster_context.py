@@ -68,9 +68,8 @@ class ClusterContext:
         if asking := or_note(lambda: self._asking(change.before), notes, "the caller"):
             # Without an ARN the caller's mapping cannot be found, and the guard of own access reports that.
             known = known._replace(caller_arn=asking.arn or None, caller_username=asking.username)
-        if bindings := or_note(
-            lambda: read_bindings(self.transport), notes, "the users and groups that RBAC binds to cluster-admin"
-        ):
+        of_rbac = "the users and groups that RBAC binds to cluster-admin"
+        if bindings := or_note(lambda: read_bindings(self.transport), notes, of_rbac):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         case = GuardInput.of(change.before, change.after, known)
         if known.is_rollback and not case.by_entries and any(last_admin(case)):
@@ -82,9 +81,8 @@ class ClusterContext:
             if evidence and case.by_entries:
                 roles = (outcomes[-1].principal for outcomes in case.old.by_principal.values())
                 uses = tuple(map(replace(evidence, entries={}).use_of, roles))
-            known = known._replace(
-                nodes={use.role_arn: use.use for use in uses}, node_reasons={use.role_arn: use.why for use in uses}
-            )
+            reasons = {use.role_arn: use.why for use in uses}
+            known = known._replace(nodes={use.role_arn: use.use for use in uses}, node_reasons=reasons)
         if self.eks and case.by_entries:
             known = known._replace(stale_entries=self._stale(case, self.eks, notes))
         return known, tuple(notes)

@@ -96,9 +96,8 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         hint = f"Pass a name of up to 100 letters, digits, hyphens and underscores, or {example}."
         raise InvalidValueError(message, hint=hint)
     if arn and session.given_region not in (None, arn["region"]):
-        message = (
-            f"The region is {quoted(str(session.given_region))}, but the cluster of the ARN is in {arn['region']}."
-        )
+        given = quoted(str(session.given_region))
+        message = f"The region is {given}, but the cluster of the ARN is in {arn['region']}."
         raise UsageError(message, hint="Leave the region out, or pass the one of the ARN.")
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"

@@ -59,10 +59,8 @@ class ClusterIdentity(JsonValue):
         who = quoted(self.username) if self.username else f"not known: the cluster {self.problem}"
         lines = [f"To {self.name}, by {self.credentials}:", f"  username:     {who}"]
         if self.username:
-            lines += [
-                f"  groups:       {', '.join(map(quoted, self.groups)) or 'none'}",
-                f"  IAM ARN:      {self.arn or 'not reported'}",
-            ]
+            groups = ", ".join(map(quoted, self.groups)) or "none"
+            lines += [f"  groups:       {groups}", f"  IAM ARN:      {self.arn or 'not reported'}"]
         return "\n".join([visible(line) for line in lines])
 
 

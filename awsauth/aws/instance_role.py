@@ -217,19 +217,16 @@ class _InstanceRole:
         if roles and roles != [name]:
             which = ("--instance-profile-name", name, "--role-name", roles[0])
             command = command_line("aws", "iam", "remove-role-from-instance-profile", *which)
-            message = (
-                f"The instance profile {quoted(name)} holds the role {quoted(roles[0])} already, and can hold only one."
-            )
+            held_role = f"holds the role {quoted(roles[0])} already, and can hold only one"
+            message = f"The instance profile {quoted(name)} {held_role}."
             hint = f"Remove the other role (`{command}`) if no instance needs it, or choose another name."
             raise RoleError(message, hint=hint)
-        create = _Step(
-            f"create the instance profile {name}",
-            lambda iam: iam.create_instance_profile(InstanceProfileName=name, Path=self._path),
-            raced_by=TAKEN,
-        )
-        fill = _Step(
-            f"put the role into the instance profile {name}",
-            lambda iam: iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name),
-            raced_by=_FULL,
-        )
-        return [*([create] if held is None else []), *([] if roles else [fill])]
+
+        def create(iam: Any) -> None:
+            iam.create_instance_profile(InstanceProfileName=name, Path=self._path)
+
+        def fill(iam: Any) -> None:
+            iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+
+        steps = [_Step(f"create the instance profile {name}", create, TAKEN)] if held is None else []
+        return steps if roles else [*steps, _Step(f"put the role into the instance profile {name}", fill, _FULL)]

@@ -87,11 +87,8 @@ def letting_ec2_in(policy: Any, partition: str) -> dict[str, Any]:
         partition: The partition of the role's ARN.
     """
     extended: dict[str, Any] = copy.deepcopy(policy) if isinstance(policy, dict) else {"Version": "2012-10-17"}
-    present = extended.get("Statement", [])
-    extended["Statement"] = [
-        *(present if isinstance(present, list) else [present]),
-        {"Effect": "Allow", "Principal": {"Service": ec2_service(partition)}, "Action": "sts:AssumeRole"},
-    ]
+    own = {"Effect": "Allow", "Principal": {"Service": ec2_service(partition)}, "Action": "sts:AssumeRole"}
+    extended["Statement"] = [*_listed(extended.get("Statement")), own]
     return extended
 
 

@@ -149,11 +149,8 @@ def _opened(cache: Path) -> Folder:
 
 def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     # Shells do not quote invisible characters, and the command would take a word with a hyphen for an option.
-    return [
-        CompletionItem(name)
-        for name in names
-        if name.startswith(incomplete) and not name.startswith("-") and name == visible(name)
-    ]
+    fitting = (name for name in names if name.startswith(incomplete) and not name.startswith("-"))
+    return [CompletionItem(name) for name in fitting if name == visible(name)]
 
 
 _BREAKS: Final = " \t\n\"'@><=;|&(:"  # the default of `COMP_WORDBREAKS`: after these bash begins a new word

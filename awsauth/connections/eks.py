@@ -248,16 +248,7 @@ def from_eks(
         raise AwsServiceError(f"{given}, which leads to {problem[0]}.", hint=hint)
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
-    transport = transport_with_tokens(
-        {"server": found.endpoint, "certificate-authority-data": authority},
-        tokens,
-        options,
-        hint="" if found.public_endpoint else _PRIVATE,
-    )
-    return EksConnection(
-        transport,
-        visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}"),
-        cluster=found,
-        tokens=tokens,
-        eks=EksClusterInfo(aws, found, transport),
-    )
+    address = {"server": found.endpoint, "certificate-authority-data": authority}
+    transport = transport_with_tokens(address, tokens, options, hint="" if found.public_endpoint else _PRIVATE)
+    shown = visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}")
+    return EksConnection(transport, shown, cluster=found, tokens=tokens, eks=EksClusterInfo(aws, found, transport))

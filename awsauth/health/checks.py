@@ -88,10 +88,8 @@ def _mapping(caller: Caller, target: EksTarget) -> list[str]:
     if not target.reads_config_map:
         command = ["aws", "eks", "create-access-entry", "--cluster-name", target.cluster, "--region", target.region]
         command += ["--principal-arn", caller.canonical_arn, "--kubernetes-groups", GROUP]
-        return [
-            f"This cluster ignores aws-auth. Ask an administrator for an access entry, with a group for {GROUP}:",
-            f"  {command_line(*command)}",
-        ]
+        ask = f"Ask an administrator for an access entry, with a group for {GROUP}"
+        return [f"This cluster ignores aws-auth. {ask}:", f"  {command_line(*command)}"]
     kind = "role" if caller.is_role else "user"
     mapping = f"username={double_quoted(caller.name)}, groups=[{double_quoted(GROUP)}]"
     cluster = f"cluster={double_quoted(target.cluster)}, region={double_quoted(target.region)}"

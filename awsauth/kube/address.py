@@ -129,10 +129,8 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
         hint = "Write https:// and a host, then a port and a path if needed, without ?, # or blanks. Write @ as %40, and / in a password as %2F."
         return "a cluster with a malformed address", hint
     if has_credentials and address.startswith("http:") and (is_proxied or not _is_loopback(host)):
-        return (
-            "a cluster whose address begins with http://: anyone on the network could read the credentials",
-            "Write the address with https://.",
-        )
+        problem = "a cluster whose address begins with http://: anyone on the network could read the credentials"
+        return problem, "Write the address with https://."
     return None
 
 

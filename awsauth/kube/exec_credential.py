@@ -21,6 +21,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
 
+from awsauth.core.revisions.info import time_read
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import KubeconfigError
 from awsauth.kube.kubeconfig import parsed
@@ -270,7 +271,5 @@ def _moment(value: Any) -> datetime | None:
     if not value:
         return None
     with contextlib.suppress(ValueError):
-        moment = datetime.fromisoformat(_FRACTION.sub("", str(value).upper()).replace("Z", "+00:00"))
-        if moment.tzinfo:
-            return moment
+        return time_read(_FRACTION.sub("", str(value).upper()))
     raise ValueError("its output has an `expirationTimestamp` that is not a time")

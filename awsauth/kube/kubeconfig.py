@@ -198,10 +198,9 @@ def problem_of(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[str
         # Any text would count as true later, even "false".
         return "a cluster whose `insecure-skip-tls-verify` is not a boolean", "Write true or false, without quotes."
     if unverified and any(name.startswith("certificate-authority") for name in cluster):
-        return (
-            "a cluster with a certificate authority and with `insecure-skip-tls-verify`, which contradict each other",
-            "Remove `insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`.",
-        )
+        both = "a certificate authority and with `insecure-skip-tls-verify`, which contradict each other"
+        ways = "`insecure-skip-tls-verify`, or else `certificate-authority` and `certificate-authority-data`"
+        return f"a cluster with {both}", f"Remove {ways}."
     return None
 
 

@@ -160,9 +160,8 @@ class _Recovering:
         seen = self._found.own.wait(lambda seen: seen.may_repair, self._timeout)
         if not seen.may_repair:
             arn, late = quoted(self._temporary.principal_arn, 200), f"after {self._timeout:.0f} seconds"
-            message = (
-                f"The access entry of {arn} does not let it in as an administrator: {late} a new token was {seen}."
-            )
+            found = f"{late} a new token was {seen}"
+            message = f"The access entry of {arn} does not let it in as an administrator: {found}."
             stale = "If the role was deleted and created again since, delete the entry and create it again."
             hint = f"EKS ties an entry to the id of its role. {stale} Otherwise wait, and run it again."
             raise RecoveryError(message, hint=hint)
