@@ -85,20 +85,6 @@ class AwsAuthError(Exception):
     def __str__(self) -> str:
         return f"{self.summary}\n{self.hint}" if self.hint else self.summary
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.__dict__)
-
-
-def _rebuild(kind: type[AwsAuthError], state: dict[str, Any]) -> AwsAuthError:
-    """Make an error again after pickling.
-
-    `Exception.__reduce__` loses the keyword arguments.
-    """
-    error = kind.__new__(kind)
-    Exception.__init__(error, state["message"])
-    error.__dict__.update(state)
-    return error
-
 
 class UsageError(AwsAuthError, TypeError):
     """The arguments do not fit, such as two targets or an empty name."""
