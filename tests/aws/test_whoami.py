@@ -13,8 +13,7 @@ import pytest
 import awsauth
 from awsauth.api import whoami
 from awsauth.aws.identity import _source
-from awsauth.aws.instance_metadata import InstanceMetadata
-from awsauth.aws.session import AwsSession
+from awsauth.aws.session import AwsSession, InstanceMetadata
 from awsauth.client import AwsAuthClient
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from tests.support.aws.aws_environment import KEYS, only

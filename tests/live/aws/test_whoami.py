@@ -12,8 +12,7 @@ import boto3
 import pytest
 
 from awsauth.api import whoami
-from awsauth.aws.instance_metadata import InstanceMetadata
-from awsauth.aws.session import AwsSession
+from awsauth.aws.session import AwsSession, InstanceMetadata
 from awsauth.errors import AwsServiceError, CredentialsError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.waiting import PATIENCE, wait_for
