@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.recovery.plan import Recovery
 
+_RIGHTS: Final = ("list nodes", "list namespaces")
+_RIGHT: Final = "A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable."
+_ALLOW: Final = "Permit switch-authentication-mode, or a guard; repeatable."
+
 
 @awsauth_command("whoami", "awsauth.whoami(profile=…, region=…, cluster=…)")
 def whoami_command(invocation: Invocation) -> None:
@@ -34,14 +38,7 @@ def whoami_command(invocation: Invocation) -> None:
 
 @awsauth_command("health", "awsauth.health_check(cluster=…, may=[…])")
 @click.option("--for-role", metavar="ARN", help="Assume this role, and check it.")
-@click.option(
-    "--may",
-    multiple=True,
-    metavar="TEXT",
-    default=("list nodes", "list namespaces"),
-    show_default=True,
-    help="A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable.",
-)
+@click.option("--may", multiple=True, metavar="TEXT", default=_RIGHTS, show_default=True, help=_RIGHT)
 def health_command(invocation: Invocation, /, *, for_role: str | None, may: tuple[str, ...]) -> int:
     """Check your access and rights in a cluster, step by step.
 
@@ -62,13 +59,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
 @click.option("--changes", type=click.File("rb"), metavar="FILE", help="Changes to make, as for `awsauth apply`.")
 @click.option("--creator-role", metavar="ARN", help="The role that created the cluster, if you can assume it.")
 @click.option("--iam-arn", metavar="ARN", help="Your ARN with its path, if you may not call iam:GetRole.")
-@click.option(
-    "--allow",
-    metavar="NAME",
-    multiple=True,
-    help="Permit switch-authentication-mode, or a guard; repeatable.",
-    shell_complete=complete_allow,
-)
+@click.option("--allow", metavar="NAME", multiple=True, help=_ALLOW, shell_complete=complete_allow)
 @click.option("--reason", metavar="TEXT", default="", help="Why; stored with the revision.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show the steps.")

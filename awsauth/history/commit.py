@@ -350,11 +350,10 @@ def _look(
 
 def _unknown(revision: Revision | None, cause: errors.OutcomeUnknownError) -> errors.OutcomeUnknownError:
     written = f"The write of revision {revision.number}" if revision else "A write"
-    look = (
-        f"List the history: the write was made if revision {revision.number} is live, or if the live one came from it."
-        if revision
-        else "Look at aws-auth."
-    )
+    look = "Look at aws-auth."
+    if revision:
+        made = f"the write was made if revision {revision.number} is live, or if the live one came from it"
+        look = f"List the history: {made}."
     message = f"{written} was sent and not answered. Whether it was made is unknown."
     hint = f"{visible(cause.message)}\n{look} You can run the change again: a change that was made is not made twice."
     error = errors.OutcomeUnknownError(message, location=cause.location, hint=hint)

@@ -160,9 +160,8 @@ def log(store: Store) -> Log:
     is_recorded = bool(entries) and entries[0].live
     if entries and not is_recorded:
         entries.insert(0, LogEntry(_present(snapshot), live=True, unconfirmed=False))
-    return Log(
-        tuple(_with_deletions(entries)), tuple(_findings(snapshot, listing, proven)), is_recorded, snapshot.document
-    )
+    findings = tuple(_findings(snapshot, listing, proven))
+    return Log(tuple(_with_deletions(entries)), findings, is_recorded, snapshot.document)
 
 
 def _present(snapshot: Snapshot) -> RevisionInfo:
@@ -203,19 +202,15 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
     elif proven and (problem := _broken_behind(proven[-1], listing)):
         yield _broken(f"Revision {proven[-1].number} {problem}.")
     elif earlier := rollback_candidates(listing, below=proven[-1].number if proven else 0):
-        newest = earlier[0].number
-        yield note(
-            UNPROVEN_HISTORY,
-            f"{f'Revision {newest} is' if len(earlier) == 1 else f'Revisions up to {newest} are'} not proven: aws-auth "
-            f"{'may have come from none of them' if proven else 'does not name its revision'}.",
-            f"{UNVOUCHED} {'it' if len(earlier) == 1 else 'them'}.",
-            f"Look at the diff before you restore one: `{command_line('awsauth', 'diff', str(newest))}`.",
-        )
+        newest, is_one = earlier[0].number, len(earlier) == 1
+        which = f"Revision {newest} is" if is_one else f"Revisions up to {newest} are"
+        why = "may have come from none of them" if proven else "does not name its revision"
+        hint = f"Look at the diff before you restore one: `{command_line('awsauth', 'diff', str(newest))}`."
+        impact = f"{UNVOUCHED} {'it' if is_one else 'them'}."
+        yield note(UNPROVEN_HISTORY, f"{which} not proven: aws-auth {why}.", impact, hint)
     if foreign := [info for info in listing.revisions if _is_foreign(info, snapshot)]:
-        last = foreign[-1]
-        which = (
-            f"Revision {last.number} is" if len(foreign) == 1 else f"{len(foreign)} revisions up to {last.number} are"
-        )
+        last, count = foreign[-1], len(foreign)
+        which = f"Revision {last.number} is" if count == 1 else f"{count} revisions up to {last.number} are"
         message = f"{which} of another object ({quoted(last.uid, 60)})."
         impact = "The ConfigMap was deleted and created again since, or a backup was restored."
         yield note("foreign-history", message, impact)

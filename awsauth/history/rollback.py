@@ -133,10 +133,9 @@ class RollbackProposal:
     def _document(self, info: RevisionInfo) -> Document:
         revision = self._revision(info.number)
         if not self.exact and not (revision.is_intact and revision.digest == info.digest):
-            raise HistoryError(
-                f"Revision {info.number} was altered after it was recorded, so the additions of others since are unknown.",
-                hint="Pass exact=True to roll back without keeping the additions of others.",
-            )
+            altered = f"Revision {info.number} was altered after it was recorded"
+            hint = "Pass exact=True to roll back without keeping the additions of others."
+            raise HistoryError(f"{altered}, so the additions of others since are unknown.", hint=hint)
         return Document(revision.data)
 
     def _revision(self, number: int) -> Revision:
@@ -173,11 +172,8 @@ def rollback_candidates(listing: RevisionList, *, below: int, present: str = "")
         below: Only those with a smaller number; 0 for all.
         present: The digest of the present data: a revision that holds the same data is left out.
     """
-    return tuple(
-        info
-        for info in reversed(listing.revisions)
-        if is_sound(info) and info.data_digest != present and not 0 < below <= info.number
-    )
+    older = (info for info in reversed(listing.revisions) if not 0 < below <= info.number)
+    return tuple(info for info in older if is_sound(info) and info.data_digest != present)
 
 
 def revision_line(info: RevisionInfo) -> str:
@@ -207,9 +203,8 @@ def unproven_error(
             contents = _contents(document)
             lost = [arn for arn in node_principals(document) if arn not in node_principals(live)]
             if lost and not regained:
-                regained = (
-                    f"Revision {info.number} has a node mapping that the live state lacks: {quoted(lost[0], 200)}."
-                )
+                has = f"Revision {info.number} has a node mapping"
+                regained = f"{has} that the live state lacks: {quoted(lost[0], 200)}."
         lines.append(f"- {revision_line(info)}: {contents}")
     lines += [f"- and {len(found) - _SHOWN} older ones"] if len(found) > _SHOWN else []
     lines += [regained] if regained else []
@@ -226,10 +221,8 @@ def _contents(document: Document) -> str:
 def _nothing_left(proven: Sequence[RevisionInfo], listing: RevisionList) -> RevisionNotFoundError:
     hint = "Name the revision to restore, as the history lists them."
     if len(listing.revisions) <= len(proven[:1]):
-        hint = (
-            "awsauth has recorded no earlier state. Map the nodes again: `awsauth add node ROLE_ARN`, with the role of "
-            f"`{FIND_NODE_ROLE}`. Or restore the manifest that you keep in git."
-        )
+        again = f"Map the nodes again: `awsauth add node ROLE_ARN`, with the role of `{FIND_NODE_ROLE}`."
+        hint = f"awsauth has recorded no earlier state. {again} Or restore the manifest that you keep in git."
     elif proven and proven[0].kind == "rollback" and proven[0].parent:
         hint = f"Revision {proven[0].number} is a rollback itself. To undo it, pass to={proven[0].parent}."
     return RevisionNotFoundError("There is no earlier revision.", hint=hint)

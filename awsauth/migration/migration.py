@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.apply import Result
 from awsauth.aws.eks import BOTH
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.kubernetes import Connection
     from awsauth.entries.engine import EntryChanger, PendingEntries
-    from awsauth.kube.transport import Transport
     from awsauth.stores.store import Store
 
 PROVES: Final = 60.0  # seconds until a new token shows a new entry
@@ -122,8 +121,10 @@ class Migration:
             changer.eks.switch_mode(BOTH)
         require_same(plan, again := self.plan())
         pending = self._pending(again, changer)
-        for one in plan.rbac:
-            _make_object(changer.context.transport, one)
+        for one in plan.rbac:  # its name holds a digest of it
+            where = f"namespaces/{one['metadata']['namespace']}/" if one["kind"] == "RoleBinding" else ""
+            path = f"/apis/{one['apiVersion']}/{where}{one['kind'].lower()}s"
+            create_object(changer.context.transport, path, one)
         unproven: list[str] = []
         prove = partial(self._prove, pending.calls, shown.document, unproven)
         made = changer.run(pending._replace(prove=prove), options, None)
@@ -258,13 +259,6 @@ class Migration:
 def _switch(mode: AuthenticationMode) -> Finding:
     message = f"The migration switches the authentication mode to {mode}."
     return violation(AUTHENTICATION_MODE, message, "This cannot be undone.", "Read the plan.", principal=mode)
-
-
-def _make_object(transport: Transport, one: dict[str, Any]) -> None:
-    """Make an RBAC object, whose name holds a digest of it, unless it exists."""
-    where = f"namespaces/{one['metadata']['namespace']}/" if one["kind"] == "RoleBinding" else ""
-    path = f"/apis/{one['apiVersion']}/{where}{one['kind'].lower()}s"
-    create_object(transport, path, one)
 
 
 def _removed(item: MigrationItem) -> RemoveRole | RemoveUser:

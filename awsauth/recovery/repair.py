@@ -54,10 +54,10 @@ class RepairRequest(NamedTuple):
         elif self.rollback_to:
             text = f"Roll aws-auth back to revision {self.rollback_to}; mappings that others added since stay"
         else:
+            newest = "the newest revision in which you are an administrator (or, failing that, anyone is)"
+            others = f"If other administrators remain, your access is restored only if you allow {REGRANT}"
             text = (
-                "Roll aws-auth back to the newest revision in which you are an administrator (or, failing that, anyone is). "
-                "Skipped if you already are one. Mappings added since stay. If other administrators remain, your access is "
-                f"restored only if you allow {REGRANT}"
+                f"Roll aws-auth back to {newest}. Skipped if you already are one. Mappings added since stay. {others}"
             )
         return RecoveryStep("repair", text)
 
