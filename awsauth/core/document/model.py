@@ -157,6 +157,16 @@ class EntryLayout(NamedTuple):
         """Return the field called `name`, or None."""
         return next((field for field in self.fields if field.name == name), None)
 
+    def written(self, arn_field: str) -> MappingEntry:
+        """Return the fields of an entry that the authenticator drops, as far as they can be read."""
+        values = {field.name: field.value for field in self.fields}
+        arn, username, groups = values.get(arn_field), values.get("username"), values.get("groups")
+        return MappingEntry(
+            arn.text if isinstance(arn, Scalar) else "",
+            username.text if isinstance(username, Scalar) else "",
+            tuple(item.text for item in groups.items) if isinstance(groups, Groups) else (),
+        )
+
 
 class Entry(Protocol):
     """One item of the list."""

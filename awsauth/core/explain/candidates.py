@@ -13,19 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.access.matching import casefold_arn, could_render, entries_for, needs_instance
 from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.index import findings_by_entry, grouped
-from awsauth.core.document.model import (
-    ARN_FIELD,
-    KEYS,
-    PRINCIPAL_KEYS,
-    SYSTEM_MASTERS,
-    EntryLayout,
-    Groups,
-    Key,
-    MappingEntry,
-    ParsedList,
-    Scalar,
-    continuation,
-)
+from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Scalar, continuation
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.explain.explanation import Candidate, EntryStatus
 from awsauth.core.explain.near_misses import NearMiss, Resemblance
@@ -38,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from awsauth.core.access.caller import Caller
+    from awsauth.core.document.model import EntryLayout, Key, MappingEntry, ParsedList
 
 _MOST_ALIKE: Final = 100
 _NO_LETTER: Final = re.compile(r"[\W_]")
@@ -211,7 +200,7 @@ class Search:
 
     def _dropped(self, reading: ParsedList, position: int, shape: EntryLayout) -> Iterator[_Hit]:
         """Yield an entry that the authenticator drops, if it can be meant for the caller."""
-        written = _as_written(reading, shape)
+        written = shape.written(ARN_FIELD[reading.key])
         principal = casefold_arn(written.principal)
         is_meant = principal == self._target or self._mention.search(reading.text, shape.start, shape.end)
         near = None if is_meant else self._near.of(written.principal)
@@ -263,7 +252,7 @@ class Search:
 
     def _candidate(self, reading: ParsedList, hit: _Hit) -> Candidate:
         entry = reading.entries[hit.position]
-        principal = (entry.mapped or _as_written(reading, entry.shape)).principal
+        principal = (entry.mapped or entry.shape.written(ARN_FIELD[reading.key])).principal
         location = entry_location(self._document, reading, hit.position)
         about = self._problems_of(reading, hit.position) if hit.near is _DROPPED else []
         why = f"{hit.near.why}. {about[0].message.removesuffix('.')}" if about else hit.near.why
@@ -281,17 +270,6 @@ def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool
     same = sum(casefold_arn(other.principal) == arn for _, other in reading.positioned)
     why = f"it counts, as the last of {same} entries for the caller" if same > 1 else "it counts, as it is the caller's"
     return "counts", NearMiss("match", why)
-
-
-def _as_written(reading: ParsedList, shape: EntryLayout) -> MappingEntry:
-    """Return the fields of a dropped entry, as far as they can be read."""
-    values = {field.name: field.value for field in shape.fields}
-    arn, username, groups = values.get(ARN_FIELD[reading.key]), values.get("username"), values.get("groups")
-    return MappingEntry(
-        arn.text if isinstance(arn, Scalar) else "",
-        username.text if isinstance(username, Scalar) else "",
-        tuple(item.text for item in groups.items) if isinstance(groups, Groups) else (),
-    )
 
 
 def _mention(target: str) -> re.Pattern[str]:
