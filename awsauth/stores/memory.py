@@ -8,12 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.revisions.info import Head
-from awsauth.core.revisions.revision import Revision, head_replaced, info_from_object
-from awsauth.errors import HistoryError
+from awsauth.core.revisions.revision import Revision, head_replaced
 from awsauth.stores import store
 from awsauth.stores.file import FileState
 
@@ -30,7 +29,7 @@ class MemoryStore(store.Store):
 
     def __init__(self, data: Mapping[str, str] | None = None, *, uid: str = "in-memory") -> None:
         self._lock = threading.Lock()
-        self._objects: dict[int, Any] = {}
+        self._revisions: dict[int, Revision] = {}
         self._state = store.Snapshot(Document(data or {}), "1", uid, exists=data is not None)
 
     def read(self) -> store.Snapshot:
@@ -50,38 +49,29 @@ class MemoryStore(store.Store):
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`)."""
         with self._lock:
-            if revision.number in self._objects:
+            if revision.number in self._revisions:
                 raise store.revision_taken(revision.number, _LOCATION)
-            recorded = revision.recorded(self._now())
-            self._objects[revision.number] = recorded.to_object()
+            recorded = self._revisions[revision.number] = revision.recorded(self._now())
             return recorded
 
     def list_revisions(self) -> store.RevisionList:
         """Return all revisions, without their data."""
         with self._lock:
-            objects = sorted(self._objects.items())
-        revisions, invalid = [], []
-        for number, value in objects:
-            try:
-                revisions.append(info_from_object(value))
-            except HistoryError as error:
-                invalid.append(store.InvalidRevision(f"revision {number}", error.message, number))
-        return store.RevisionList(tuple(revisions), self._now(), tuple(invalid))
+            revisions = [self._revisions[number].info for number in sorted(self._revisions)]
+        return store.RevisionList(tuple(revisions), self._now())
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
         with self._lock:
-            value = self._objects.get(number)
-        if value is None:
-            raise store.revision_not_found(number, _LOCATION)
-        return Revision.from_object(value)
+            if number not in self._revisions:
+                raise store.revision_not_found(number, _LOCATION)
+            return self._revisions[number]
 
     def discard_revision(self, number: int, digest: str) -> None:
         """Delete the revision if it exists and has this digest."""
         with self._lock:
-            value = self._objects.get(number)
-            if value is not None and info_from_object(value).digest == digest:
-                del self._objects[number]
+            if number in self._revisions and self._revisions[number].digest == digest:
+                del self._revisions[number]
 
     def _put(self, data: Mapping[str, str], head: Head | None, annotations: Mapping[str, str]) -> None:
         state = self._state._replace(document=Document(data), exists=True, head=head, annotations=annotations)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from awsauth.core.document.document import Document
+from awsauth.core.revisions.revision import Revision, info_from_object
+from awsauth.errors import HistoryError
 from awsauth.stores.memory import MemoryStore
-from awsauth.stores.store import Snapshot
+from awsauth.stores.store import InvalidRevision, RevisionList, Snapshot, revision_taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +36,7 @@ class SharedMemoryStore(MemoryStore):
         super().__init__(data, uid=uid)
         self._clock = clock
         self._uids = 0
+        self._objects: dict[int, Any] = {}
 
     def overwrite(self, data: Mapping[str, str], *, keep_head: bool = True) -> None:
         """Write as another tool does: without a version, and without a revision.
@@ -66,7 +69,27 @@ class SharedMemoryStore(MemoryStore):
     def record_object(self, number: int, value: Any) -> None:
         """Put any object where a revision is expected."""
         with self._lock:
+            self._revisions.pop(number, None)
             self._objects[number] = value
+
+    def record(self, revision: Revision) -> Revision:
+        if revision.number in self._objects:
+            raise revision_taken(revision.number, "aws-auth in memory")
+        return super().record(revision)
+
+    def list_revisions(self) -> RevisionList:
+        listing = super().list_revisions()
+        revisions, invalid = [*listing.revisions], []
+        for number, value in sorted(self._objects.items()):
+            try:
+                revisions.append(info_from_object(value))
+            except HistoryError as error:
+                invalid.append(InvalidRevision(f"revision {number}", error.message, number))
+        revisions.sort(key=lambda info: info.number)
+        return RevisionList(tuple(revisions), listing.now, tuple(invalid))
+
+    def read_revision(self, number: int) -> Revision:
+        return Revision.from_object(self._objects[number]) if number in self._objects else super().read_revision(number)
 
     def _now(self) -> datetime:
         return self._clock() if self._clock else super()._now()
