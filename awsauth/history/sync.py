@@ -21,7 +21,6 @@ from awsauth.core.edit.validation import require
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
-from awsauth.core.guards.context import violation
 from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.info import FIELD_MANAGER, RevisionInfo, owners_of
 from awsauth.core.text.display import listed, quoted, visible
@@ -222,7 +221,7 @@ def _gitops(snapshot: Snapshot) -> Iterator[Finding]:
             message = f"{tool.name} owns the object: it has the {mark}."
             ignore = "Or let it ignore differences in `/data` and in the annotations that begin with `awsauth/`."
             hint = f"Let {tool.name} run the sync in a Job instead of writing the object. {ignore}"
-            yield violation(MANAGED_BY_TOOL, message, tool.impact, hint)
+            yield Finding(MANAGED_BY_TOOL, Severity.ERROR, message, tool.impact, hint)
 
 
 def _unmanaged(live: Live, known: Sequence[Mapping[str, object]]) -> Iterator[Finding]:

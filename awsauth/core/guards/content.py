@@ -11,7 +11,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import MAX_BYTES, Document, byte_size
 from awsauth.core.document.model import KEYS, ParsedList
 from awsauth.core.edit.changes import ReplaceText
-from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Severity, warning
+from awsauth.core.findings import Finding, Severity, warning
 from awsauth.core.guards.context import GuardInput, allow_hint, violation
 from awsauth.core.text.display import quoted
 
@@ -117,23 +117,13 @@ def _never_written(problem: Finding) -> Finding:
     return replace(_refused(problem), code=UNTRUSTED, impact=impact, hint=hint)
 
 
-def unread_object(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change to an object that the authenticator does not read."""
-    yield from (_as_refusal(one) for one in case.context.object_findings if one.code == UNREAD_OBJECT)
+def of_object(code: str, case: GuardInput) -> Iterator[Finding]:
+    """Refuse a change to an object about which there is a finding with this code.
 
-
-def managed_by_tool(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a sync of an object that Argo CD or Flux writes, too."""
-    yield from (one for one in case.context.object_findings if one.code == MANAGED_BY_TOOL)
-
-
-def repeated_data_key(case: GuardInput) -> Iterator[Finding]:
-    """Refuse a change to a manifest that has a key twice.
-
-    A change that merges the two passes.
+    A change that corrects it passes, as one that merges a key that a manifest has twice.
     """
     for finding in case.context.object_findings:
-        if finding.code == REPEATED_DATA_KEY and not _merges(finding, case.after):
+        if finding.code == code and not _merges(finding, case.after):
             yield _as_refusal(finding)
 
 

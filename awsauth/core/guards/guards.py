@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 from awsauth.core.access.matching import principal_of
@@ -24,9 +25,9 @@ GUARDS: Final[dict[str, Callable[[GuardInput], Iterator[Finding]]]] = {
     access.REGRANT: access.regrant,
     access.GAINS: access.gains_access,
     content.FOREIGN_HISTORY: content.foreign_history,
-    UNREAD_OBJECT: content.unread_object,
-    REPEATED_DATA_KEY: content.repeated_data_key,
-    content.MANAGED_BY_TOOL: content.managed_by_tool,
+    UNREAD_OBJECT: partial(content.of_object, UNREAD_OBJECT),
+    REPEATED_DATA_KEY: partial(content.of_object, REPEATED_DATA_KEY),
+    content.MANAGED_BY_TOOL: partial(content.of_object, content.MANAGED_BY_TOOL),
     AUTHENTICATION_MODE: access.authentication_mode,
     content.POLICY: content.policy,
 }
