@@ -173,7 +173,8 @@ class EntryChanger:
         desired, choices = proposal.desired, proposal.choices
         now = self.read(one.mapped.principal for wanted in desired.values() for one in wanted.values())
         live, records = acts.live_and_records(now.entries)
-        report = acts.acts_of(desired, live, records, choices, proven=records, uid=now.calls.cluster.arn)
+        known = acts.KnownRecords(records, proven=records)
+        report = acts.acts_of(desired, live, known, choices, uid=now.calls.cluster.arn)
         proposal.settle(report, records)
         diffs = acts.diffs_of_acts(report, desired, now.entries)
         return replace(self.run(now._replace(diffs=diffs), options, None), sync=report)

@@ -80,18 +80,10 @@ class SyncProposal:
         records = recorded | back
         lost = {owner: record for owner, record in kept.lost.items() if owner not in records}
         unknown = [owner for owner in unreadable if owner not in kept.lost]
-        report = acts.acts_of(
-            self.desired,
-            live,
-            records,
-            self.choices,
-            proven={owner for owner in records if records[owner] == past.get(owner)},
-            restored=back.keys() & kept.unproven,
-            changed_by=_outside_writer(snapshot),
-            lost=lost,
-            unknown=unknown,
-            uid=snapshot.uid,
-        )
+        proven = {owner for owner in records if records[owner] == past.get(owner)}
+        known = acts.KnownRecords(records, proven, back.keys() & kept.unproven, lost, unknown)
+        changed_by = _outside_writer(snapshot)
+        report = acts.acts_of(self.desired, live, known, self.choices, uid=snapshot.uid, changed_by=changed_by)
         after = acts.records_after(report, records)
         named = [owner for owner in (*self.desired, *unknown) if owner in lost or owner in unknown]
         gone = {owner: _lost(owner, is_there=owner in unreadable, is_kept=owner in lost) for owner in named}

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
 from awsauth.core.desired.records import Record, Records, applied, hashed, principal_in, principal_name
@@ -174,34 +174,39 @@ def live_entries(document: Document) -> Live:
     return {name: tuple(entries) for name, entries in found.items()}
 
 
+class KnownRecords(NamedTuple):
+    """The records of owners, and what proves them.
+
+    Attributes:
+        records: What owners applied last, of all owners.
+        proven: The owners whose record the revision of the object holds, too.
+        restored: The owners whose record comes back from a revision that the object does not name.
+        lost: Records that the object lost and a revision holds. They protect their entries.
+        unknown: Owners whose record neither the object nor a revision shows. Any entry without an owner may be theirs.
+    """
+
+    records: Records
+    proven: Collection[str]
+    restored: Collection[str] = ()
+    lost: Records = MappingProxyType({})
+    unknown: Sequence[str] = ()
+
+
 def acts_of(
-    desired: Desired,
-    live: Live,
-    records: Records,
-    choices: Choices,
-    *,
-    proven: Collection[str],
-    restored: Collection[str] = (),
-    changed_by: str = "",
-    lost: Records = MappingProxyType({}),
-    unknown: Sequence[str] = (),
-    uid: str = "",
+    desired: Desired, live: Live, known: KnownRecords, choices: Choices, *, uid: str, changed_by: str = ""
 ) -> SyncReport:
     """Return the acts of a sync.
 
     Args:
         desired: The wanted entries, by owner and by name of the principal.
         live: The present entries.
-        records: What owners applied last, of all owners.
+        known: The records of owners.
         choices: How conflicts are resolved.
-        proven: The owners whose record the revision of the object holds, too.
-        restored: The owners whose record comes back from a revision that the object does not name.
-        changed_by: Who changed the present text after the last revision, if another tool did.
-        lost: Records that the object lost and a revision holds. They protect their entries.
         uid: The uid of the object.
-        unknown: Owners whose record neither the object nor a revision shows. Any entry without an owner may be theirs.
+        changed_by: Who changed the present text after the last revision, if another tool did.
     """
     acts = []
+    records, lost = known.records, known.lost
     takes = choices.adopt or choices.extend
     holders: defaultdict[str, list[str]] = defaultdict(list)
     for owner, record in {**(lost if takes else {}), **records}.items():
@@ -215,16 +220,16 @@ def acts_of(
             others = [one for one in holders.get(name, ()) if one != owner]
             twins = [key for key in KEYS if (twin := f"{KIND[key]}/{principal}") != name and twin in live]
             is_free = takes and entry and not others and name in live and name not in mine
-            unreadable = [one for one in unknown if one != owner] if is_free else []
+            unreadable = [one for one in known.unknown if one != owner] if is_free else []
             case = Case(
                 name,
                 entry and entry.mapped,
                 live.get(name, ()),
                 mine.get(name),
                 "".join((others or unreadable)[:1]),
-                is_proven=owner in proven,
+                is_proven=owner in known.proven,
                 claimed_by="" if entry else claims.get(principal, ""),
-                is_restored=owner in restored,
+                is_restored=owner in known.restored,
                 elsewhere=", ".join(twins),
                 is_unknown=bool(unreadable),
             )
@@ -237,7 +242,7 @@ def acts_of(
                 mapped = shown[0].principal if shown else principal
                 before = case.live[-1] if case.live else None
                 acts.append(SyncAct(kind, owner, key, mapped, before, case.wanted, case.other, reason, case))
-    return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *unknown}), uid)
+    return SyncReport(tuple(desired), tuple(acts), tuple(one for one in desired if one in {*lost, *known.unknown}), uid)
 
 
 def _reason(kind: ActKind, case: Case, changed_by: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from hypothesis import given, strategies as st
 
 from awsauth.core.access.matching import canonical, principal_of
-from awsauth.core.desired.acts import acts_of, changes_of, live_entries, records_after
+from awsauth.core.desired.acts import KnownRecords, acts_of, changes_of, live_entries, records_after
 from awsauth.core.desired.decide import Choices, OnDrift
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.desired.records import applied, principal_name
@@ -71,7 +71,8 @@ def test_no_wanted_entry_goes_and_no_other_entry_changes(
         owner: {recorded(name): applied(entry(name, user)) for name, user in record.items()}
         for owner, record in records.items()
     }
-    report = acts_of(combined(fragments(wanted)), live_entries(before), known, choices, proven=proven)
+    of_owners = KnownRecords(known, proven)
+    report = acts_of(combined(fragments(wanted)), live_entries(before), of_owners, choices, uid="")
     after = merge(before, changes_of(report))
     names = {principal_of(ROLES + name) for name, *_ in wanted}
     assert names.isdisjoint(principal_of(act.principal) for act in report.of("prune"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.core.desired.acts import SyncReport, acts_of, as_mapped, diffs_of_acts, live_and_records
+from awsauth.core.desired.acts import KnownRecords, SyncReport, acts_of, as_mapped, diffs_of_acts, live_and_records
 from awsauth.core.desired.decide import Choices
 from awsauth.core.desired.fragment import Fragment, combined
 from awsauth.core.edit.validation import BRIDGE_GROUP
@@ -31,7 +31,7 @@ def synced(
 ) -> tuple[SyncReport, tuple[EntryDiff, ...]]:
     desired = combined(fragments, entries=True)
     live, records = live_and_records(entries)
-    report = acts_of(desired, live, records, Choices(**choices), proven=records)
+    report = acts_of(desired, live, KnownRecords(records, proven=records), Choices(**choices), uid="")
     return report, diffs_of_acts(report, desired, entries)
 
 
