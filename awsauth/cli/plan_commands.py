@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import click
 
@@ -12,21 +13,16 @@ from awsauth.cli.completion import REVISIONS
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed, run_change
 from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
+from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import findings_as_markdown
 from awsauth.client import AwsAuthClient
+from awsauth.core.diff import Diff
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.guards import REFUSALS
 from awsauth.core.plan import Plan
 from awsauth.errors import MappingConflictError
 from awsauth.stores.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from awsauth.cli.invocation import Invocation
-    from awsauth.core.diff import Diff
-    from awsauth.stores.store import Store
-
+from awsauth.stores.store import Store
 
 _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
 _KEEP_NODES: Final = click.option(

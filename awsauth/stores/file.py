@@ -10,15 +10,18 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import warning
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
 from awsauth.core.revisions.info import Head, data_digest, owners_of
+from awsauth.core.revisions.revision import Revision
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
@@ -27,13 +30,6 @@ from awsauth.stores.revision_folder import BEGUN, RevisionFolder
 from awsauth.stores.revision_yaml import to_yaml
 from awsauth.stores.store import Snapshot, Store
 from awsauth.system.backoff import Backoff
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
-
-    from awsauth.core.revisions.revision import Revision
-
 
 LOCKED: Final = 30.0  # seconds to wait for a lock; other writers of this library hold it while the disk writes one file
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from awsauth.core.access.matching import (
     INSTANCES_ONLY,
@@ -15,19 +16,15 @@ from awsauth.core.access.matching import (
 )
 from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
+from awsauth.core.cluster.facts import Bindings, ClusterNode
+from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, principal_location
 from awsauth.core.edit.changes import Change, RemoveRole, RenamePrincipal
+from awsauth.core.entries.model import AuthenticationMode
 from awsauth.core.findings import Finding, Severity, note, warning
+from awsauth.core.guards.context import NodeUse
 from awsauth.core.text.display import command_line, listed, quoted, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from awsauth.core.cluster.facts import Bindings, ClusterNode
-    from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AuthenticationMode
-    from awsauth.core.guards.context import NodeUse
 
 GIVES_NOTHING: Final = "gives-nothing"
 CLUSTER_ADMIN: Final = "cluster-admin"

@@ -7,17 +7,14 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from awsauth.core.document import fast_patterns as forms
 from awsauth.core.document.authenticator import is_skipped
 from awsauth.core.document.fast_patterns import BLOCK_ITEM, FIELDS, FLOW_ITEM
 from awsauth.core.document.model import EntryLayout, Field, Groups, Key, ListLayout, MappingEntry, ParsedList, Scalar
+from awsauth.core.goyaml.scalars import Style
 from awsauth.core.text.lines import Unchanged, line_start
-
-if TYPE_CHECKING:
-    from awsauth.core.goyaml.scalars import Style
-
 
 _WORTH_A_LOOK: Final = 1_000  # the rest of a text needs this many characters for `alike` to save time
 _WORTH_IT: Final = 8  # this many similar entries save the time that `alike` takes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from awsauth.core.document.authenticator import GO_SPACE, EntryReader, Winners, is_skipped
 from awsauth.core.document.model import (
@@ -24,14 +25,9 @@ from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode, scalar
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.goyaml.nodes import Node
-
 
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")

@@ -9,20 +9,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import listed, quoted
 from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from awsauth.core.goyaml.nodes import Node
 
 DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2022\u2043\u2212\ufe58\ufe63\uff0d"
 SPACES: Final = "\xa0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"

@@ -7,18 +7,15 @@ heads several entries and stays. Comments above and below the only entry stay; t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from awsauth.core.document.model import Entry, ParsedList
 from awsauth.core.edit.entry_writer import delimiters
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, indent_of, line_end, line_start, newline_of
 from awsauth.errors import EditError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from awsauth.core.document.model import Entry, ParsedList
 
 
 def list_splices(reading: ParsedList, removed: Iterable[int], new: Sequence[str]) -> list[Splice]:

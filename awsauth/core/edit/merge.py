@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.document import Document, check_document
@@ -15,9 +16,6 @@ from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, note
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, InvalidValueError, MappingConflictError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class MergeResult(NamedTuple):

@@ -6,21 +6,18 @@ that does not hold exactly these mappings, it raises.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from awsauth.core.document.document import parse_list
 from awsauth.core.document.index import differing
+from awsauth.core.document.model import MappingEntry, ParsedList
 from awsauth.core.edit.entry_fields import field_splices
 from awsauth.core.edit.entry_list import list_splices
 from awsauth.core.edit.entry_writer import EntryWriter
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, Unchanged, spliced
 from awsauth.errors import EditError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from awsauth.core.document.model import MappingEntry, ParsedList
 
 
 class RewriteResult(NamedTuple):

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import principal_of
 from awsauth.core.arn import SERVICE_LINKED
 from awsauth.core.entries.model import AccessEntry, unbridged
 from awsauth.core.text.display import command_line, quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 ExportFormat = Literal["terraform", "terraform-module", "cloudformation", "eksctl", "ack", "aws-cli"]
 """The formats. For Terraform: resources, or the ``access_entries`` of the module terraform-aws-modules/eks."""

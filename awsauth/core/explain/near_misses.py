@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
+from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn, matches_literals
 from awsauth.core.arn import ArnParts, permission_set
 from awsauth.core.document.index import grouped
+from awsauth.core.document.model import Sso
 from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.core.access.caller import Caller
-    from awsauth.core.document.model import Sso
 
 
 class NearMiss(NamedTuple):

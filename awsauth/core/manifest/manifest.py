@@ -6,12 +6,14 @@ The outer text is YAML or JSON: one object or several, Lists, fragments. It is r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from awsauth.core.document.document import Document
+from awsauth.core.findings import Finding
 from awsauth.core.goyaml.decode import scalar
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
@@ -19,13 +21,7 @@ from awsauth.core.manifest.outer_edits import edit_scalar, fill_empty, insert_ke
 from awsauth.core.manifest.source import manifest_error, template_spans
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from awsauth.core.findings import Finding
-    from awsauth.core.goyaml.nodes import Node
-    from awsauth.errors import ManifestError
+from awsauth.errors import ManifestError
 
 
 @dataclass(frozen=True, slots=True)

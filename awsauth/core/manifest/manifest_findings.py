@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.literal_block import column_of
 from awsauth.core.manifest.locate import ConfigMapLocation, child, fields, string, target
 from awsauth.core.manifest.source import template_spans
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import line_of, line_start
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from awsauth.core.goyaml.nodes import Node
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"

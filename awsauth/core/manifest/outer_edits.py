@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest import literal_block as block
 from awsauth.core.manifest.source import check_lines, check_spans, manifest_error
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, line_start, newline_of, same_end, same_start
 from awsauth.core.text.unified_diff import changed_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from awsauth.core.goyaml.nodes import Node
 
 _ESCAPED_IN_DOUBLE: Final = r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|x..|u....|U........|.)"
 _ESCAPED_IN_SINGLE: Final = "''"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from awsauth.core.access.caller import conditions_for
 from awsauth.core.access.matching import account_of, casefold_arn, counting, is_canonical, needs_instance, principal_of
@@ -19,16 +19,14 @@ from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry
+from awsauth.core.entries.findings import FoundPrincipal
 from awsauth.core.entries.merge import EntryDiff, default_username, is_on_the_way, new_entry
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, MIGRATED, NODE_TYPES, AccessEntry
+from awsauth.core.entries.view import EntriesState
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationItem, MigrationPlan, Verdict
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, InvalidValueError, UsageError
-
-if TYPE_CHECKING:
-    from awsauth.core.entries.findings import FoundPrincipal
-    from awsauth.core.entries.view import EntriesState
 
 # Groups that an entry need not give: every caller is in the first, and no binding can name the second.
 IMPLIED: Final = (SYSTEM_AUTHENTICATED, "")

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
+from awsauth.core.cluster.facts import Bindings, NodeEvidence
 from awsauth.core.document.model import SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.entries.findings import IamFacts
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
-from awsauth.core.entries.view import DecidedBy  # noqa: TC001 - the JSON looks at the annotations
+from awsauth.core.entries.view import DecidedBy
+from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue, from_json, in_json, model_problem
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import PlanError, PlanOutdatedError, UsageError
-
-if TYPE_CHECKING:
-    from awsauth.core.cluster.facts import Bindings, NodeEvidence
-    from awsauth.core.findings import Finding
 
 Verdict = Literal[
     "equal", "same-reach", "different", "needs-rbac", "needs-choice", "impossible", "eks-owned", "present", "conflict",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from awsauth.core.document.authenticator import NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
@@ -12,16 +13,11 @@ from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, 
 from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
+from awsauth.core.goyaml.nodes import Node
 from awsauth.core.lint.context import LintContext, bare
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from awsauth.core.goyaml.nodes import Node
-
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
 _OTHERS: Final = re.compile("[^a-z]")
