@@ -195,13 +195,60 @@ class _Commit:
             except errors.OutcomeUnknownError as error:
                 log_debug("The outcome of the write is unknown: looking whether it was made")
                 self.sent = CommitOutcome(True, proposal, base, revision)
-                live = resolve_unknown_outcome(self.store, data, base, revision, patience=self.patience, cause=error)
-                return self.sent._replace(snapshot=live)
+                return self.sent._replace(snapshot=self._resolve(self.sent, error))
         except (errors.ConflictError, errors.OutcomeUnknownError):
             raise  # The revision may be in use. After a conflict, `tidy` removes it if it is not.
         except errors.AwsAuthError:
             self.recorder.discard()
             raise
+
+    def _resolve(self, sent: CommitOutcome, cause: errors.OutcomeUnknownError) -> Snapshot:
+        """Return the object after a write that was not answered at first.
+
+        The same write is sent again. It is for one version of the object, so the server accepts it at most once. If it
+        is refused, the first one was accepted or never can be. Then our revision tells: the object names it, or a later
+        revision came from it.
+
+        Raises:
+            ConflictError: another writer was first, and our write was not made.
+            OutcomeUnknownError: the outcome is unknown at the deadline.
+            AwsAuthError: the write was refused for good.
+        """
+        base, unknown = sent.snapshot, _unknown(sent.revision, cause)
+        unanswered: errors.AwsAuthError = cause
+        refused: errors.AwsAuthError | None = None
+        while not refused:
+            self.patience.wait_or_raise(unknown, after=unanswered)
+            try:
+                return self.store.write(sent.proposal.merged.after.data, base, sent.revision)
+            except (errors.OutcomeUnknownError, errors.UnreachableError) as error:
+                unanswered = error
+            except errors.AwsAuthError as error:
+                refused = error
+        live, was_made = self._look(sent, unknown)
+        if was_made:
+            return live
+        # If the version is still the old one, the first write may yet arrive.
+        if live.version == base.version or (not sent.revision and isinstance(refused, errors.ConflictError)):
+            raise unknown from refused
+        raise refused
+
+    def _look(self, sent: CommitOutcome, unknown: errors.AwsAuthError) -> tuple[Snapshot, bool]:
+        """Return the object, and whether our write was made."""
+        revision = sent.revision
+        while True:
+            try:
+                live = self.store.read()
+                if not revision:
+                    return live, live.data == sent.proposal.merged.after.data
+                if live.head == revision.info.head:
+                    return live, True
+                listing = self.store.list_revisions()
+                return live, any(info.digest == revision.digest for info in listing.chain(live.head))
+            except (errors.UnavailableError, errors.UnreachableError) as error:
+                self.patience.wait_or_raise(unknown, after=error)
+            except errors.AwsAuthError as error:
+                raise unknown from error
 
     def _pause(self, cause: errors.AwsAuthError) -> None:
         hint = "Try again."
@@ -288,64 +335,6 @@ class RetryingStore(Store):
 
     def _again(self, call: Callable[[], _T]) -> _T:
         return retry_unavailable(call, self._patience)
-
-
-def resolve_unknown_outcome(
-    store: Store,
-    data: Mapping[str, str],
-    base: Snapshot,
-    revision: Revision | None,
-    *,
-    patience: Backoff,
-    cause: errors.OutcomeUnknownError,
-) -> Snapshot:
-    """Return the object after a write that was not answered at first.
-
-    The same write is sent again. It is for one version of the object, so the server accepts it at most once. If it is
-    refused, the first one was accepted or never can be. Then our revision tells: the object names it, or a later
-    revision came from it.
-
-    Raises:
-        ConflictError: another writer was first, and our write was not made.
-        OutcomeUnknownError: the outcome is unknown at the deadline.
-        AwsAuthError: the write was refused for good.
-    """
-    unknown = _unknown(revision, cause)
-    unanswered: errors.AwsAuthError = cause
-    refused: errors.AwsAuthError | None = None
-    while not refused:
-        patience.wait_or_raise(unknown, after=unanswered)
-        try:
-            return store.write(data, base, revision)
-        except (errors.OutcomeUnknownError, errors.UnreachableError) as error:
-            unanswered = error
-        except errors.AwsAuthError as error:
-            refused = error
-    live, was_made = _look(store, data, revision, patience, unknown)
-    if was_made:
-        return live
-    # If the version is still the old one, the first write may yet arrive.
-    if live.version == base.version or (not revision and isinstance(refused, errors.ConflictError)):
-        raise unknown from refused
-    raise refused
-
-
-def _look(
-    store: Store, data: Mapping[str, str], revision: Revision | None, patience: Backoff, unknown: errors.AwsAuthError
-) -> tuple[Snapshot, bool]:
-    """Return the object, and whether our write was made."""
-    while True:
-        try:
-            live = store.read()
-            if not revision:
-                return live, live.data == data
-            if live.head == revision.info.head:
-                return live, True
-            return live, any(info.digest == revision.digest for info in store.list_revisions().chain(live.head))
-        except (errors.UnavailableError, errors.UnreachableError) as error:
-            patience.wait_or_raise(unknown, after=error)
-        except errors.AwsAuthError as error:
-            raise unknown from error
 
 
 def _unknown(revision: Revision | None, cause: errors.OutcomeUnknownError) -> errors.OutcomeUnknownError:

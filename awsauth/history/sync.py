@@ -279,13 +279,7 @@ class KeptRecords(NamedTuple):
 
 
 def kept_records(
-    store: Store,
-    snapshot: Snapshot,
-    recorded: Records,
-    live: Collection[str],
-    owners: Collection[str],
-    *,
-    of_all: bool = False,
+    store: Store, snapshot: Snapshot, recorded: Records, live: Collection[str], owners: Collection[str], *, of_all: bool
 ) -> KeptRecords:
     """Return the records of owners in revisions.
 
