@@ -14,7 +14,6 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final, NamedTuple
 
-from awsauth.core.access.caller import conditions_for
 from awsauth.core.access.matching import names_for
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
@@ -237,6 +236,8 @@ def rights(mapped: MappingEntry, rbac: Rbac, policies: Iterable[AccessPolicy] = 
         rbac: The cluster's RBAC.
         policies: The access policies of the principal's access entry.
     """
+    from awsauth.core.access.caller import conditions_for  # only for a report
+
     bindings = rbac.bindings
     for kind, templates, bound in (
         ("username", (mapped.username,), bindings.usernames),
