@@ -158,7 +158,7 @@ class EntryLayout(NamedTuple):
         return next((field for field in self.fields if field.name == name), None)
 
     def written(self, arn_field: str) -> MappingEntry:
-        """Return the fields of an entry that the authenticator drops, as far as they can be read."""
+        """Return the fields as far as they can be read, also of an entry that is dropped."""
         values = {field.name: field.value for field in self.fields}
         arn, username, groups = values.get(arn_field), values.get("username"), values.get("groups")
         return MappingEntry(
