@@ -70,6 +70,7 @@ from awsauth.core.lint.lint import (
 )
 from awsauth.core.lint.policy import Policy as Policy
 from awsauth.core.mappings import RoleMapping as RoleMapping, SsoMatch as SsoMatch, UserMapping as UserMapping
+from awsauth.core.migration.logs import LoginLogs as LoginLogs
 from awsauth.core.migration.plan import (
     MigrationChoices as MigrationChoices,
     MigrationItem as MigrationItem,

@@ -187,8 +187,9 @@ class ClusterContext:
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
 
-    def migration_facts(self, document: Document) -> MigrationFacts:
-        """Return the facts that a migration of a document's mappings needs."""
+    def migration_facts(self, document: Document, others: Iterable[str] = ()) -> MigrationFacts:
+        """Return the facts that a migration of mappings and of other principals needs."""
+        from awsauth.core.entries.model import AccessEntry
         from awsauth.core.migration.plan import MigrationFacts
 
         notes: list[Finding] = []
@@ -196,9 +197,9 @@ class ClusterContext:
         if self.eks is None:
             return MigrationFacts(bindings=bindings, notes=tuple(notes))
         calls = or_note(self.eks.entry_calls, notes, "the cluster in EKS")
-        iam = self.iam_facts(document, (), notes)
-        account = calls.cluster.account if calls else ""
-        return MigrationFacts(account, iam, self._nodes(notes)[1], bindings, tuple(notes))
+        iam = self.iam_facts(document, [AccessEntry(arn) for arn in others], notes)
+        account, cluster = (calls.cluster.account, calls.cluster.arn) if calls else ("", "")
+        return MigrationFacts(account, iam, self._nodes(notes)[1], bindings, tuple(notes), cluster)
 
     def iam_facts(self, document: Document, entries: Iterable[AccessEntry], notes: list[Finding]) -> IamFacts:
         """Return the facts of IAM about mapped principals and those of entries.

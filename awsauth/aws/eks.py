@@ -44,6 +44,7 @@ class EksCluster:
         cluster_id: The id that a token names: the cluster's name, or for a local cluster on Outposts its id.
         authentication_mode: Whether ``aws-auth``, access entries or both give access.
         public_endpoint: Whether the API server can be reached from outside its VPC.
+        status: What EKS does with it, such as ``ACTIVE`` or ``UPDATING``.
     """
 
     name: str
@@ -53,6 +54,7 @@ class EksCluster:
     cluster_id: str
     authentication_mode: AuthenticationMode
     public_endpoint: bool
+    status: str = "ACTIVE"
 
     @property
     def partition(self) -> str:
@@ -68,6 +70,18 @@ class EksCluster:
     def account(self) -> str:
         """The account that the cluster is in."""
         return self.arn.split(":")[4]
+
+    def require_active(self) -> None:
+        """Check that EKS can change access entries now.
+
+        Raises:
+            UsageError: the cluster is not active.
+        """
+        # The switch of the mode waits for an update.
+        waits = self.authentication_mode == "CONFIG_MAP" and self.status == "UPDATING"
+        if self.status != "ACTIVE" and not waits:
+            wait = command_line("aws", "eks", "wait", "cluster-active", "--name", self.name, "--region", self.region)
+            raise UsageError(f"The cluster is not active: its status is {quoted(self.status)}.", hint=f"Run `{wait}`.")
 
 
 def is_cluster_name(name: str) -> bool:
@@ -140,6 +154,7 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
         # A service older than access entries gives no mode, and has only `aws-auth`.
         authentication_mode=cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
         public_endpoint=bool(cluster.get("resourcesVpcConfig", {}).get("endpointPublicAccess", True)),
+        status=status,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from awsauth.errors import AwsAuthError, FileError, PolicyError
 from awsauth.stores.atomic_write import Folder, replace_file
 from awsauth.stores.file import naming_file
 from awsauth.stores.memory import ManifestText
-from awsauth.system.read_limits import read_file, read_stream
+from awsauth.system.read_limits import read_file, read_lines, read_stream
 
 if TYPE_CHECKING:
     from awsauth.core.document.document import Document
@@ -106,9 +107,25 @@ def read_input(source: IO[bytes] | str) -> bytes:
     Raises:
         FileError: it cannot be read, or is too large.
     """
+    with _reading(), click.open_file(source, "rb") if isinstance(source, str) else nullcontext(source) as file:
+        return read_stream(file)
+
+
+def log_lines(paths: Iterable[str]) -> Iterator[bytes]:
+    """Yield the lines of logs, which may be compressed by gzip.
+
+    Raises:
+        FileError: one of them cannot be read.
+    """
+    for path in paths:
+        with naming(path), _reading():
+            yield from read_lines(path)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
     try:
-        with click.open_file(source, "rb") if isinstance(source, str) else nullcontext(source) as file:
-            return read_stream(file)
+        yield
     except OSError as error:
         hint = "Check that this is the right file."
         raise FileError(f"The file cannot be read: {error.strerror}.", hint=hint, errno=error.errno) from error

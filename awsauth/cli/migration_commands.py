@@ -11,8 +11,9 @@ import click
 from awsauth.cli.command import RECORDED, VERIFIED, AwsAuthGroup, awsauth_command
 from awsauth.cli.confirm import confirm_and_apply, previewed
 from awsauth.cli.exit_codes import DONE, FOUND
-from awsauth.cli.files import naming, read_input
+from awsauth.cli.files import log_lines, naming, read_input
 from awsauth.cli.mapping_commands import choice_option, option
+from awsauth.core.migration.logs import LoginLogs
 from awsauth.core.migration.plan import MigrationChoices, MigrationPlan
 from awsauth.core.text.display import fenced
 from awsauth.migration.migration import Migration
@@ -27,13 +28,15 @@ _CHOICES: Final = (
     option("--arn arns", "The ARN of a mapping with its path in IAM; repeatable.", **_OF_MAPPING),
     option("--accept", "Accept loses=ARN, gains=ARN or unproven=ARN; repeatable.", multiple=True, metavar="WHAT=ARN"),
     choice_option("--administrators", "The substitute for system:masters.", ["policy", "group"], "policy"),
+    option("--logs", "The authenticator's or audit log, also gzipped; repeatable.", multiple=True, type=click.Path()),
 )
 
 migrate_command: Final = AwsAuthGroup("migrate", help="Move a cluster from mappings to access entries.")
 
 
 def _chosen(given: dict[str, Any]) -> MigrationChoices:
-    return MigrationChoices(**given | {name: dict(given[name]) for name in ("usernames", "arns")})
+    logs = LoginLogs.of(log_lines(given["logs"])) if given["logs"] else None
+    return MigrationChoices(**given | {name: dict(given[name]) for name in ("usernames", "arns")} | {"logs": logs})
 
 
 def _told(invocation: Invocation, choices: dict[str, Any], call: Callable[[Migration], MigrationPlan]) -> int:

@@ -12,7 +12,7 @@ from awsauth.aws.eks import BOTH
 from awsauth.aws.errors import INVALID, MISSING, TAKEN
 from awsauth.boundary import public
 from awsauth.core.access.caller import Caller
-from awsauth.core.access.matching import counting, principal_of
+from awsauth.core.access.matching import Access, principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import Diff
 from awsauth.core.document.document import Document
@@ -83,7 +83,8 @@ class Migration:
             context.eks.forget()
         document = self.store.read().document
         state = context.entries_state() if context else EntriesState()
-        facts = context.migration_facts(document) if context else MigrationFacts()
+        seen = self.choices.logs.of_accounts(document) if self.choices.logs else ()
+        facts = context.migration_facts(document, seen) if context else MigrationFacts()
         return migration_plan(document, state, facts, self.choices)
 
     def apply(self, approved: MigrationPlan | None = None, **options: Unpack[Options]) -> Result:
@@ -97,6 +98,7 @@ class Migration:
             **options: How the change is made; see `Options`.
 
         Raises:
+            UsageError: the cluster is not active, or there is no EKS cluster.
             PlanOutdatedError: the plan is another one now, or after the switch.
             GuardError: a guard, or the switch, is not allowed.
             RevertedError: a new token does not have what an entry gives. This entry is deleted again.
@@ -104,6 +106,7 @@ class Migration:
         """
         check_options(options)
         changer, plan = self.changer(), self.plan()
+        changer.eks.entry_calls().cluster.require_active()
         require_same(approved or plan, plan)
         pending = self._pending(plan, changer)
         switch = [_switch(BOTH)] if plan.mode == "CONFIG_MAP" else []
@@ -141,8 +144,8 @@ class Migration:
     def finish(self, **options: Unpack[Options]) -> Result:
         """Take mappings out that an entry replaces; if none is left, switch to ``API``.
 
-        A mapping goes if its entry decides, and is proven by a new token or accepted (``unproven=ARN``). If no mapping
-        would lose its access, the next call switches, which ``authentication-mode=API`` has to allow.
+        A mapping goes if its entry decides, and is proven by a new token. Where no token can be made, ``unproven=ARN``
+        accepts the entry. If no mapping would lose its access, the next call switches, which ``authentication-mode=API`` has to allow.
 
         Args:
             **options: How the change is made; see `Options`.
@@ -154,11 +157,13 @@ class Migration:
         """
         check_options(options)
         (changer := self.changer()).read(())
-        proven = [replace(item, proven=False) for item in self.status().items if self._is_covered(item)]
+        status = self.status().items
+        proven = [replace(item, proven=None) for item in status if self._is_covered(item)]
+        failed = [item.mapped for item in status if item.proven is False]
         now = self.plan()  # The proofs take time, in which another writer may delete an entry.
-        covered = [item for item in now.items if item in proven]
+        covered = [item for item in now.items if item in proven and item.key != "mapAccounts"]
         left = [item for item in now.items if item not in proven and not item.is_given_up]
-        findings = tuple(map(_uncovered, left))
+        findings = tuple(_uncovered(item, is_failed=item.mapped in failed) for item in left)
         if covered:
             result = self.change([_removed(item) for item in covered], **options)
             return replace(result, findings=(*result.findings, *findings))
@@ -180,10 +185,11 @@ class Migration:
         """
         check_options(options)
         now = (changer := self.changer()).read(())
-        mapped = {arn for _, arn, _ in counting(now.document)}
+        access = Access.of(now.document)
         ours = [entry for entry in now.entries if MIGRATED in entry.tags]
         is_api = now.calls.cluster.authentication_mode == "API"
-        if lost := [quoted(entry.principal_arn, 200) for entry in ours if is_api or entry.principal not in mapped]:
+        arns = [entry.principal_arn for entry in ours]
+        if lost := [quoted(arn, 200) for arn in arns if is_api or not access.of_caller(arn)]:
             message = f"Without their access entries, no mapping would grant access to {listed(lost, 20)}."
             hint = "Put the mappings back with `awsauth rollback`. In the mode API, use `awsauth entry remove`."
             raise UsageError(message, hint=hint)
@@ -191,7 +197,7 @@ class Migration:
         made = {diff.after for one in changer.journal.revisions() for diff in one.diff if not diff.before}
         regained = {entry.principal for entry in ours if entry in made}
         options["allow"] = (*options.get("allow", ()), *(f"{GAINS}={principal}" for principal in regained))
-        result = self.change([RemoveEntry(principal_arn=entry.principal_arn) for entry in ours], **options)
+        result = self.change([RemoveEntry(principal_arn=arn) for arn in arns], **options)
         told = (one for one in result.findings if one.code != GAINS or principal_of(one.principal) not in regained)
         return replace(result, findings=tuple(told))
 
@@ -209,11 +215,13 @@ class Migration:
     def _accepts_unproven(self, item: MigrationItem) -> bool:
         return self.choices.accepts("unproven", item.mapped.principal)
 
-    def _is_proven(self, item: MigrationItem) -> bool:
-        return item.decided_by == "entry" and item.entry is not None and bool(self._has(item.entry, 0.0))
+    def _is_proven(self, item: MigrationItem) -> bool | None:
+        return self._has(item.entry, 0.0) if item.decided_by == "entry" and item.entry else None
 
     def _is_covered(self, item: MigrationItem) -> bool:
-        return item.decided_by == "entry" and ((item.proven and not item.unproven) or self._accepts_unproven(item))
+        if item.decided_by != "entry" or item.proven is False:
+            return False
+        return bool(item.proven and not item.unproven) or self._accepts_unproven(item)
 
     def _prove(self, calls: AccessEntries, planned: Document, unproven: list[str], diff: EntryDiff) -> None:
         """Prove a new entry.
@@ -272,8 +280,9 @@ def _unproven(arn: str) -> Finding:
     return note("unproven", message, "Its mapping stays until then.", hint, principal=arn)
 
 
-def _uncovered(item: MigrationItem) -> Finding:
-    unproven = item.unproven or "No new token has shown what its access entry gives."
-    reason = unproven if item.decided_by == "entry" else item.reason
+def _uncovered(item: MigrationItem, *, is_failed: bool) -> Finding:
+    why = "A new token did not have what its access entry gives." if is_failed else item.unproven
+    why = why or "No new token has shown what its access entry gives."
+    reason = why if item.decided_by == "entry" else item.reason
     message = f"{quoted(item.mapped.principal, 200)} stays in aws-auth. {reason}"
     return warning("uncovered", message, "It blocks the switch to API.", "", principal=item.mapped.principal)

@@ -6,9 +6,11 @@ A mapping that matches no caller gets no entry: by itself, a migration gives no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from awsauth.core.access.caller import conditions_for
@@ -35,6 +37,7 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 
 # The binding of ``system:masters`` that Kubernetes makes.
 _MASTERS: Final = (Binding("ClusterRoleBinding", "cluster-admin", "", "ClusterRole", "cluster-admin"),)
+_ACCEPTS: Final = re.compile("^(?:loses|gains|unproven)=")
 _SESSION: Final = re.compile(r"\{\{SessionName(?:Raw)?\}\}")
 
 
@@ -59,19 +62,40 @@ def migration_plan(
         if not document.reading(key).trusted:
             message = f"The text of {key} has an uncertain meaning, so a migration could change access."
             raise EditError(message, hint="Run `awsauth check`, and repair the text first.")
-    _check(choices, document)
+    seen = choices.logs.of_accounts(document) if choices.logs else ()
+    _check(choices, document, seen, state.by_principal)
     real = {casefold_arn(asked): found for asked, found in facts.iam.real.items()}
     mapped = [one for _, _, found in counting(document) for one in found.values()]
     uses = cache(partial(_uses, mapped, choices))
-    items = tuple(_Classifier(document, state, facts, choices, state.by_principal, real, uses).items())
-    return MigrationPlan(state.mode, items, (*document.problems, *state.notes, *facts.notes), choices)
+    classifier = _Classifier(document, state, facts, choices, state.by_principal, real, uses)
+    items = (*classifier.items(), *classifier.of_accounts(seen))
+    if choices.logs:
+        last = _last_logins(choices.logs.last, seen)
+        items = tuple(_with_login(item, last.get(casefold_arn(item.mapped.principal))) for item in items)
+    notes = (*document.problems, *state.notes, *facts.notes)
+    return MigrationPlan(state.mode, items, notes, choices, facts.cluster)
 
 
-def _check(choices: MigrationChoices, document: Document) -> None:
-    mapped = {one.principal for key in KEYS for one in document.reading(key).mapped}
+def _last_logins(last: Mapping[str, datetime], seen: Collection[str]) -> dict[str, datetime]:
+    """Return the last logins by principal, and by account of those without a mapping."""
+    by_time = sorted(last.items(), key=itemgetter(1))
+    by_principal = {casefold_arn(arn): time for arn, time in by_time}
+    return by_principal | {account_of(arn): time for arn, time in by_time if arn in seen}
+
+
+def _with_login(item: MigrationItem, last: datetime | None) -> MigrationItem:
+    return replace(item, in_logs="seen" if last else "not seen", last_login=last)
+
+
+def _check(choices: MigrationChoices, document: Document, seen: Iterable[str], present: Collection[str]) -> None:
+    mapped = {*seen, *(one.principal for key in KEYS for one in document.reading(key).mapped)}
     known = {f"{what}={principal}" for what in ("loses", "gains", "unproven") for principal in mapped}
-    others = {real for old, real in choices.arns.items() if principal_of(real) != casefold_arn(old)}
-    if unknown := ({*choices.usernames, *choices.arns} - mapped) | (set(choices.accept) - known) | others:
+    unknown = ({*choices.usernames, *choices.arns} - mapped) | (set(choices.accept) - known)
+    # Of a mapping that an earlier run replaced and removed: the same command may run again.
+    replaced = set(present).difference(map(casefold_arn, mapped))
+    unknown = {one for one in unknown if casefold_arn(_ACCEPTS.sub("", one)) not in replaced}
+    unknown |= {real for old, real in choices.arns.items() if principal_of(real) != casefold_arn(old)}
+    if unknown:
         hint = "Give the ARN as in aws-auth, and to accept a difference loses=ARN, gains=ARN or unproven=ARN."
         raise UsageError(f"No mapping fits the choice {names(sorted(unknown))}.", hint=hint)
 
@@ -120,7 +144,17 @@ class _Classifier(NamedTuple):
         for mapped in self.document.reading("mapAccounts").mapped:
             item = MigrationItem("mapAccounts", mapped, "dead", "It is not an account, and matches no caller.")
             is_account = ACCOUNT_ID.fullmatch(mapped.principal)
-            yield self._impossible(item, "An access entry is for one principal.") if is_account else item
+            reason = "An access entry is for one principal. Logs show which ones come in."
+            yield self._impossible(item, reason) if is_account else item
+
+    def of_accounts(self, seen: Iterable[str]) -> Iterator[MigrationItem]:
+        """Yield an item for each principal that comes in by its account.
+
+        Its ARN is its username.
+        """
+        for arn in seen:
+            mapped = MappingEntry(arn, arn)
+            yield self._item(MigrationItem("mapAccounts", mapped, "dead", ""), 0, {0: mapped})
 
     def _item(self, item: MigrationItem, position: int, kept: dict[int, MappingEntry]) -> MigrationItem:
         """Return the item of a mapping.

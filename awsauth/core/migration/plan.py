@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.cluster.facts import Bindings, NodeEvidence
@@ -13,6 +14,8 @@ from awsauth.core.entries.findings import IamFacts
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.entries.view import DecidedBy
 from awsauth.core.findings import Finding
+from awsauth.core.migration.logs import LoginLogs
+from awsauth.core.revisions.info import time_text
 from awsauth.core.serialization import JsonValue, from_json, in_json, model_problem
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import PlanError, PlanOutdatedError, UsageError
@@ -49,6 +52,7 @@ class MigrationFacts(NamedTuple):
         evidence: The uses of node roles; None if unknown.
         bindings: The usernames and groups in RBAC; None if unknown.
         notes: What could not be read, and why.
+        cluster: The cluster's ARN; empty if unknown.
     """
 
     account: str = ""
@@ -56,6 +60,7 @@ class MigrationFacts(NamedTuple):
     evidence: NodeEvidence | None = None
     bindings: Bindings | None = None
     notes: tuple[Finding, ...] = ()
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,14 @@ class MigrationChoices(JsonValue):
         accept: Differences that are accepted, such as ``loses=arn:…``.
         administrators: The substitute for the group ``system:masters``: the cluster-admin policy, or the group
             ``awsauth:system:masters``, which RBAC binds to ``cluster-admin``.
+        logs: The logins that logs show; None without logs.
     """
 
     usernames: Mapping[str, str] = field(default_factory=dict)
     arns: Mapping[str, str] = field(default_factory=dict)
     accept: Sequence[str] = ()
     administrators: Literal["policy", "group"] = "policy"
+    logs: LoginLogs | None = None
 
     def check(self) -> None:
         """Check the types of the choices.
@@ -81,8 +88,10 @@ class MigrationChoices(JsonValue):
         Raises:
             UsageError: a value is not of its type.
         """
+        logs = self.logs
         try:
-            from_json(type(self), {one.name: getattr(self, one.name) for one in fields(self)})
+            given = {one.name: getattr(self, one.name) for one in fields(self)}
+            from_json(type(self), given | {"logs": logs.to_json() if isinstance(logs, LoginLogs) else logs})
         except ValueError as error:  # pydantic's
             problem: Any = error
             first = problem.errors()[0]
@@ -99,14 +108,16 @@ class MigrationItem(JsonValue):
 
     Attributes:
         key: The data key of the mapping.
-        mapped: The mapping.
+        mapped: The mapping, or what a principal of an account has without one.
         verdict: What an access entry can do for it.
         reason: Why, in one sentence.
         entry: The access entry: the planned one, that of EKS, or the present one; None without an entry.
         differs: The differences between mapping and entry, one sentence each; empty if there are none.
         unproven: Why the entry may be refused, or may not give this access; empty if that is certain.
         rbac: The RBAC objects that have to exist before the entry.
-        proven: Whether a new token has just shown the access of the present entry.
+        proven: Whether a new token has just shown the access of the present entry; None if none could be tried.
+        in_logs: Whether the logs show a login.
+        last_login: The last login in the logs.
     """
 
     key: Key
@@ -117,7 +128,9 @@ class MigrationItem(JsonValue):
     differs: tuple[str, ...] = ()
     unproven: str = ""
     rbac: tuple[dict[str, Any], ...] = ()
-    proven: bool = False
+    proven: bool | None = None
+    in_logs: Literal["seen", "not seen", "not asked"] = "not asked"
+    last_login: datetime | None = None
 
     @property
     @in_json()
@@ -141,7 +154,10 @@ class MigrationItem(JsonValue):
     def __str__(self) -> str:
         gives = f"Entry: {self.entry.gives}." if self.entry and self.verdict in MADE else ""
         proof = "A new token shows this access." if self.proven else ""
-        texts = (f"{quoted(self.mapped.principal, 200)}: {self.reason}", *self.differs, self.unproven, gives, proof)
+        seen = f"Last login in the logs: {time_text(self.last_login)}." if self.last_login else ""
+        seen = seen or "No login in the logs." * (self.in_logs == "not seen")
+        named = f"{quoted(self.mapped.principal, 200)}: {self.reason}"
+        texts = (named, *self.differs, self.unproven, gives, proof, seen)
         return " ".join(filter(None, texts))
 
 
@@ -154,12 +170,14 @@ class MigrationPlan(JsonValue):
         items: The mappings in the order of the document.
         notes: What could not be read, and why.
         choices: The caller's choices.
+        cluster: The cluster's ARN; empty if unknown, or for a file.
     """
 
     mode: AuthenticationMode | None
     items: tuple[MigrationItem, ...]
     notes: tuple[Finding, ...] = ()
     choices: MigrationChoices = field(default_factory=MigrationChoices)
+    cluster: str = ""
 
     @classmethod
     def from_text(cls, text: str | bytes) -> MigrationPlan:
@@ -202,11 +220,11 @@ class MigrationPlan(JsonValue):
         return tuple(step for step, is_needed in steps.items() if is_needed)
 
     def __str__(self) -> str:
-        parts: dict[str, Sequence[str]] = {
-            one: [str(item) for item in self.items if item.verdict == one] for one in get_args(Verdict)
-        }
+        parts: dict[str, Sequence[str]] = {"Cluster": [self.cluster] if self.cluster else []}
+        parts |= {one: [str(item) for item in self.items if item.verdict == one] for one in get_args(Verdict)}
         parts["The cluster-admin policy is not system:masters"] = MASTERS * any(one.policies for one in self.entries)
-        parts |= {"Steps": [*self.steps], "Not checked": [*map(str, self.notes)]}
+        logs = self.choices.logs
+        parts |= {"Logs": [str(logs)] if logs else [], "Steps": [*self.steps], "Not checked": [*map(str, self.notes)]}
         told = {title: "\n".join(f"- {visible(text)}" for text in texts) for title, texts in parts.items() if texts}
         return "\n\n".join(f"{title}:\n{lines}" for title, lines in told.items())
 
@@ -217,8 +235,11 @@ def require_same(planned: MigrationPlan, now: MigrationPlan) -> None:
     Entries that are made already may be missing.
 
     Raises:
-        PlanOutdatedError: it makes others, or some cannot be made any more.
+        PlanOutdatedError: it makes others, or some cannot be made any more, or it is for another cluster.
     """
+    if planned.cluster != now.cluster:
+        message = f"The plan is for the cluster {quoted(planned.cluster, 200)}, and this is {quoted(now.cluster, 200)}."
+        raise PlanOutdatedError(message, hint="Name the cluster of the plan, or plan again.")
     made = {item.entry for item in now.items if item.verdict == "present"}
     differ = set(planned.entries) - made ^ set(now.entries)
     if differ or any(one not in planned.rbac for one in now.rbac):

@@ -120,7 +120,7 @@ def test_a_mapping_whose_entry_is_deleted_during_the_proofs_stays(
 ) -> None:
     is_proven = Migration._is_proven
 
-    def deleting(migration: Migration, item: MigrationItem) -> bool:
+    def deleting(migration: Migration, item: MigrationItem) -> bool | None:
         proven = is_proven(migration, item)
         if item.mapped.principal.endswith(SSO):
             story.entries.shown.entries.entries.pop(story.arns["ci"], None)
