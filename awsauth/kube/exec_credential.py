@@ -171,11 +171,7 @@ class ExecPlugin:
         version, spec = self._version, dict[str, Any](interactive=is_interactive)
         if self._config.get("provideClusterInfo"):
             spec["cluster"] = self._cluster_info()
-        try:
-            # YAML has values that JSON does not have, such as dates, sets and bytes.
-            info = json.dumps({"kind": "ExecCredential", "apiVersion": version, "spec": spec}, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            raise ValueError("the kubeconfig's cluster, which it gets, cannot be written as JSON") from None
+        info = json.dumps({"kind": "ExecCredential", "apiVersion": version, "spec": spec})
         variables = {str(one.get("name") or ""): str(one.get("value") or "") for one in named}
         return {**variables, "KUBERNETES_EXEC_INFO": info}
 

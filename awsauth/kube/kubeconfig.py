@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.core.goyaml.decode import loaded
+from awsauth.core.goyaml.nodes import YamlSyntaxError
 from awsauth.core.text.display import listed, quoted, visible
+from awsauth.core.text.lines import line_of, line_start
 from awsauth.errors import KubeconfigError
 from awsauth.kube.address import address_problem
 from awsauth.system.read_limits import decoded, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    import yaml
-
-_DEEPEST: Final = 100
-_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 def parsed(text: str) -> Any:
@@ -33,50 +29,13 @@ def parsed(text: str) -> Any:
     Times and the like are texts. A text that is not YAML, or nested too deep, is a ValueError. It shows no part of the
     text.
     """
-    import yaml
-
-    depth = 0
     try:
-        # The loader calls itself for each level: a text that is nested too deep would end the process.
-        for event in yaml.parse(text, yaml.CSafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
-                break
-        else:
-            return next(yaml.load_all(text, _loader()), None)
-    except yaml.YAMLError as error:
-        raise ValueError(_syntax_problem(error)) from None
-    except (ValueError, LookupError, AttributeError):  # from a tag such as `!!bool` on another value
-        raise ValueError("it is not YAML") from None
-    raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
-
-
-def _syntax_problem(error: Exception) -> str:
-    """Return a syntax error's place, and its description if that quotes no text."""
-    import yaml
-
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return "it is not YAML"
-    mark = error.problem_mark or error.context_mark
-    location = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    # Other errors name an alias or a tag, which might be a credential without its quotes.
-    is_harmless = isinstance(error, (yaml.scanner.ScannerError, yaml.parser.ParserError))
-    return f"it is not YAML{location}" + (f" ({error.problem})" if is_harmless else "")
-
-
-@cache
-def _loader() -> type[yaml.CSafeLoader]:
-    import yaml
-
-    class Loader(yaml.CSafeLoader):
-        """Takes the same values for text as goyaml, and so kubectl."""
-
-        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-            tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
-            is_sexagesimal = kind is yaml.ScalarNode and tag in _NUMBERS and ":" in value
-            return _TEXT if is_sexagesimal or tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value") else tag
-
-    return Loader
+        return loaded(text)
+    except YamlSyntaxError as error:
+        line, column = line_of(text, error.offset), error.offset - line_start(text, error.offset) + 1
+        # libyaml's problems quote nothing. Others name an alias or a tag, which might be a credential without quotes.
+        problem = f" ({error.problem})" if error.__cause__ else ""
+        raise ValueError(f"it is not YAML at line {line}, column {column}{problem}") from None
 
 
 _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}

@@ -17,14 +17,14 @@ NOT_FOR_PLAIN_TEXT = (
     "pydantic",
     "yaml",
     "awsauth.core.document.full_reader",
-    "awsauth.core.goyaml.nodes",
+    "awsauth.core.goyaml.libyaml_nodes",
     "awsauth.client",
     "hashlib",
 )
 NOT_FOR_A_FILE = (
     *("boto3", "botocore", "click", "kubernetes", "pydantic", "pydantic_core", "requests", "rich", "ruamel", "urllib3"),
     *("asyncio", "concurrent", "email", "http", "importlib.metadata", "logging", "multiprocessing", "socket", "ssl"),
-    *("subprocess", "typing_extensions", "uuid", "xml", "zipfile"),
+    *("subprocess", "typing_extensions", "uuid", "xml", "yaml", "zipfile"),
     *("awsauth.aws", "awsauth.cli", "awsauth.connections.kubernetes", "awsauth.kube", "awsauth.stores.cluster"),
     *(
         "awsauth.core.entries",
@@ -77,13 +77,14 @@ def loaded_by_a_file(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return what one change to a manifest file loads, revision included."""
     manifest = tmp_path_factory.mktemp("hot") / "aws-auth.yaml"
     manifest.write_text(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: aws-auth, namespace: kube-system}\ndata:\n  mapRoles: |\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\ndata:\n  mapRoles: |\n"
         "    - rolearn: arn:aws:iam::111122223333:role/b\n      username: b\n",
         encoding="utf-8",
     )
     change = f"""
 import awsauth
-awsauth.add_role_mapping("arn:aws:iam::111122223333:role/a", username="a", groups=["a"], file={str(manifest)!r})
+for name in ("a", "c"):  # the second one finds a history
+    awsauth.add_role_mapping(f"arn:aws:iam::111122223333:role/{{name}}", username=name, groups=["a"], file={str(manifest)!r})
 """
     return in_new_interpreter(MODULES_OF.format(change=change))
 

@@ -85,10 +85,6 @@ def test_what_a_failed_program_says_is_in_no_error(tmp_path: Path) -> None:
     [
         ("extensions: 5", "`extensions`, which it gets, are not a list"),
         ("extensions: {a: b}", "`extensions`, which it gets, are not a list"),
-        ("disable-compression: !!binary aGk=", "which it gets, cannot be written as JSON"),
-        ("disable-compression: !!set {a, b}", "which it gets, cannot be written as JSON"),
-        ("disable-compression: .nan", "which it gets, cannot be written as JSON"),
-        ("disable-compression: &a [*a]", "which it gets, cannot be written as JSON"),
     ],
 )
 def test_a_program_that_cannot_be_told_of_the_cluster_is_told(tmp_path: Path, told: str, problem: str) -> None:
@@ -129,7 +125,7 @@ def test_a_token_that_has_expired_since_the_year_1_is_one_that_has_expired(tmp_p
         ("while True: print('x' * 65_536)", "it prints more than 1 MiB"),
         ("import sys\nwhile True: sys.stderr.write('x' * 65_536)", "it did not end within"),
         ("print('[' * 100_000)", "it is not YAML|nested"),
-        ("print('9' * 5_000)", "it is not YAML"),
+        ("print('9' * 5_000)", "is not an ExecCredential"),
     ],
 )
 @both_ways

@@ -34,7 +34,7 @@ def test_a_list_of_no_kubeconfigs_is_one_all_the_same(monkeypatch: pytest.Monkey
         ("- a\n", "it is not a mapping"),
         ("clusters: {a: b}\n", "its list of clusters"),
         (f"users:\n- name: 5\n  user: {{token: {SECRET}}}\n", "its list of users"),
-        (f"users:\n- name: a\n  user: {{token: !{SECRET} x}}\n", r"it is not YAML at line 3, column \d+\."),
+        (f"users:\n- name: a\n  user: {{token: !!int {SECRET}}}\n", r"it is not YAML at line 3, column \d+\."),
         (f"users:\n- name: a\n  user: {{token: *{SECRET}}}\n", r"it is not YAML at line 3, column \d+\."),
         ("users: 5\n", "its list of users"),
         (f"users: [{{name: a, user: {{token: {SECRET}}}}}, {{name: a}}]\n", "its list of users holds `a` twice"),
@@ -51,8 +51,7 @@ def test_a_kubeconfig_that_cannot_be_read_is_told_and_not_shown(tmp_path: Path, 
 
 
 def test_a_kubeconfig_that_is_nested_without_end_does_not_end_the_process(tmp_path: Path) -> None:
-    # Newer releases of libyaml stop by themselves.
-    with pytest.raises(KubeconfigError, match=r"nested more than 100 levels deep|exceeded maximum nesting depth"):
+    with pytest.raises(KubeconfigError, match="it is not YAML at line 1, column 101"):
         kubeconfig.read_kubeconfig([written(tmp_path / "config", "[" * 50_000)])
 
 

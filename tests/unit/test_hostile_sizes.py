@@ -12,7 +12,7 @@ import awsauth
 from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KEYS, MappingEntry
-from awsauth.core.goyaml import nodes
+from awsauth.core.goyaml import libyaml_nodes as nodes
 from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import origins

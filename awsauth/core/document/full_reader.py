@@ -25,6 +25,7 @@ from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode, scalar
+from awsauth.core.goyaml.libyaml_nodes import parse_first
 from awsauth.core.goyaml.nodes import Node
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
@@ -184,7 +185,7 @@ def read_fully(key: Key, text: str) -> ParsedList:
         message = "The authenticator reads a text that starts with a brace as JSON, and this is not a list."
         return _lost(key, text, "not-a-list", message, 0)
     try:
-        root = nodes.parse_first(text)
+        root = parse_first(text)
         return _read_root(key, text, root) if root else ParsedList(key, text, (), _empty_layout(text, None))
     except nodes.UntrustedYamlError as error:
         return _untrusted(key, text, error.problem, error.offset, error.hint)

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode
+from awsauth.core.goyaml.libyaml_nodes import parse_first
 from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import listed, quoted
@@ -203,7 +204,7 @@ def readable(key: Key, text: str) -> Repaired | None:
 def repaired(key: Key, text: str) -> str:
     """Return a text with all possible corrections."""
     try:
-        root = nodes.parse_first(text)
+        root = parse_first(text)
         if root is not None:
             decode(root)
     except nodes.UntrustedYamlError:
@@ -262,7 +263,7 @@ def _indented(key: Key, text: str) -> str:
 def _fault(text: str) -> int:
     """Return the index of the line at which reading stops; -1 if it does not."""
     try:
-        root = nodes.parse_first(text)
+        root = parse_first(text)
         if root:
             decode(root)
     except nodes.YamlSyntaxError as error:
@@ -307,7 +308,7 @@ def _reads(key: Key, text: str) -> str:
     Each mapping must have an ARN.
     """
     try:
-        root = nodes.parse_first(text)
+        root = parse_first(text)
         value = decode(root) if root else None
     except nodes.YamlSyntaxError:
         return ""

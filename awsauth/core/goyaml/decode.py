@@ -11,10 +11,11 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from awsauth.core.goyaml import scalars
 from awsauth.core.goyaml.nodes import DEEPEST, Node, UntrustedYamlError, YamlSyntaxError
+from awsauth.core.goyaml.plain_nodes import parse_plain
 from awsauth.core.text.display import quoted
 
 _ALIASES_ALWAYS_ALLOWED: Final = 100
@@ -58,6 +59,36 @@ def decode(root: Node) -> Value:
         for node, problem in _not_for_json(value):
             raise YamlSyntaxError(problem, node.start)
     return value
+
+
+def loaded(text: str) -> Any:
+    """Return the first document of a text in Python's types; None without a document.
+
+    Raises:
+        YamlSyntaxError: goyaml cannot read the text, or not for certain.
+    """
+    root = parse_plain(text)
+    if root is None:
+        from awsauth.core.goyaml.libyaml_nodes import parse_first  # most texts have a plain form
+
+        root = parse_first(text)
+    return _in_python(decode(root)) if root else None
+
+
+def _in_python(value: Value) -> Any:
+    match value.type:
+        case "map":
+            fields = (value.fields or {}).items()
+            return {key if isinstance(key, str) else key[1]: _in_python(child) for key, (_, child) in fields}
+        case "list":
+            return [_in_python(item) for item in value.items]
+        case "number":
+            return scalars.number(value.text)
+        case "bool":
+            return value.text.lower() in ("y", "yes", "true", "on")
+        case "null":
+            return None
+    return value.text
 
 
 class _Decoder:

@@ -74,6 +74,13 @@ def plain_type(text: str) -> Type:
     return "number" if _is_float(_FLOAT, digits) or _integer(digits) is not None else "string"
 
 
+def number(text: str) -> float:
+    """Return the value of a scalar whose type is ``number``."""
+    digits = text.replace("_", "")
+    integer = _integer(digits)
+    return float(digits) if integer is None else integer
+
+
 def fits_tag(name: str, text: str) -> bool:
     """Whether a scalar fits the tag ``null``, ``bool``, ``int`` or ``float``.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
-from awsauth.core.goyaml.nodes import BOM, Node, UntrustedYamlError, YamlSyntaxError, parse_all
+from awsauth.core.goyaml.nodes import BOM, Node, UntrustedYamlError, YamlSyntaxError
+from awsauth.core.goyaml.plain_nodes import parse_plain
 from awsauth.core.manifest.source import is_template_line, manifest_error, template_spans, template_tool
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
@@ -87,15 +88,7 @@ def find_config_map(text: str) -> ConfigMapLocation:
     if not text.endswith("\n"):
         # k8s.io/apimachinery pkg/util/yaml (LineReader), which kubectl reads with, ends every line.
         text += newline_of(text)
-    json_roots = None
-    if text.lstrip(f"{BOM} \t\r\n").startswith("{"):
-        from awsauth.core.goyaml.json_nodes import parse_json  # most manifests are YAML
-
-        json_roots = parse_json(text)
-    try:
-        roots = parse_all(text) if json_roots is None else json_roots
-    except YamlSyntaxError as error:
-        raise _other_text(text) or _unreadable(text, error) from error
+    is_json, roots = _roots(text)
     objects = _objects(roots)
     ranked = [(rank, path) for path in objects if (rank := _rank(path[-1]))]
     if not ranked:
@@ -111,7 +104,24 @@ def find_config_map(text: str) -> ConfigMapLocation:
     key, data = top.get("data", (None, None))
     if data is None and "kind" not in top and any(name in top for name in KEYS):
         data = document
-    return ConfigMapLocation(text, roots, best[0], key, data, json_roots is not None)
+    return ConfigMapLocation(text, roots, best[0], key, data, is_json)
+
+
+def _roots(text: str) -> tuple[bool, list[Node]]:
+    """Return whether a text is JSON, and the roots of its documents."""
+    if plain := parse_plain(text):
+        return False, [plain]
+    if text.lstrip(f"{BOM} \t\r\n").startswith("{"):
+        from awsauth.core.goyaml.json_nodes import parse_json
+
+        if (roots := parse_json(text)) is not None:
+            return True, roots
+    from awsauth.core.goyaml.libyaml_nodes import parse_all  # most manifests are plain YAML
+
+    try:
+        return False, parse_all(text)
+    except YamlSyntaxError as error:
+        raise _other_text(text) or _unreadable(text, error) from error
 
 
 def fields(node: Node | None) -> dict[str, tuple[Node, Node]]:

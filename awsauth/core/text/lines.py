@@ -15,6 +15,8 @@ ODD_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 # as the set of all others.
 ODD_CHARACTERS: Final = "\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
 
+# The ASCII characters that are not odd. A look at the bytes of an ASCII text is ten times as fast.
+_USUAL_ASCII: Final = bytes([*b"\t\n", *range(32, 127)])
 
 # The number of words that `close_matches` compares at once.
 _AT_ONCE: Final = 16
@@ -43,6 +45,13 @@ def spliced(text: str, splices: Iterable[Splice]) -> str:
         pieces += [text[position : splice.start], splice.text]
         position = splice.end
     return "".join([*pieces, text[position:]])
+
+
+def is_odd(text: str) -> bool:
+    """Whether a text holds one of `ODD_CHARACTERS`."""
+    if text.isascii():
+        return bool(text.encode("ascii").translate(None, _USUAL_ASCII))
+    return re.search(f"[{ODD_CHARACTERS}]", text) is not None
 
 
 def line_start(text: str, offset: int) -> int:

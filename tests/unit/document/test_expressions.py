@@ -19,9 +19,9 @@ from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
-from awsauth.core.goyaml import nodes, scalars
+from awsauth.core.goyaml import libyaml_nodes as nodes, scalars
 from awsauth.core.manifest import locate, outer_edits, source
-from awsauth.core.text import display
+from awsauth.core.text import display, lines
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
@@ -60,7 +60,8 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     ],
     "core.document.fast_reader._items": [(re.compile(expression), "finditer") for expression in _ITEMS],
     "core.document.fast_reader._texts": [(re.compile(expression), "findall") for expression in _ITEMS],
-    "core.document.fast_patterns.is_plain": [(re.compile(plain_forms._ODD), "search")],
+    "core.text.lines.is_odd": [(re.compile(f"[{lines.ODD_CHARACTERS}]"), "search")],
+    "core.goyaml.plain_nodes._literal": [(re.compile(r"\n(?!    |\n)"), "search")],
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
     "core.access.matching.placeholders": [(re.compile(matching._IN_ARN), "findall")],
@@ -68,14 +69,14 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.desired.fragment._owner": [(re.compile(OWNER_NAME), "fullmatch")],
     "core.desired.records.read_records": [(re.compile(OWNER_NAME), "fullmatch")],
     "core.goyaml.scalars._may_be_plain": [(re.compile(scalars._LIKE_ANOTHER_TYPE), "fullmatch")],
-    "core.goyaml.nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
-    "core.goyaml.nodes.document": [(re.compile(nodes._QUESTION_AHEAD), "match")],
-    "core.goyaml.nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],
-    "core.goyaml.nodes._marked": [
+    "core.goyaml.libyaml_nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
+    "core.goyaml.libyaml_nodes.document": [(re.compile(nodes._QUESTION_AHEAD), "match")],
+    "core.goyaml.libyaml_nodes._empty_list": [(re.compile(nodes._ANOTHER_END), "match")],
+    "core.goyaml.libyaml_nodes._marked": [
         (re.compile(expression), "search")
         for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
     ],
-    "core.goyaml.nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
+    "core.goyaml.libyaml_nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
     "core.manifest.locate._other_text": [(re.compile(expression), "search") for expression, *_ in locate._OTHER_TEXTS],
     "core.manifest.source.template_tool": [(re.compile(expression), "search") for expression, *_ in source._TOOLS],
     "core.manifest.source._blocks": [(re.compile(source._CONTROL), "finditer")],

@@ -1,0 +1,104 @@
+"""The node tree of a YAML text in a plain form, without libyaml.
+
+To import libyaml takes longer than a change. Most manifests, kubeconfigs and revisions have this form: block mappings
+and lists, with keys in plain text. A value is one line, plain or in quotes without escapes, or a literal block
+(``|``). Other texts are refused. Tests show that libyaml builds the same tree of every text that is accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from awsauth.core.goyaml.nodes import Kind, Node
+from awsauth.core.text.lines import is_odd
+
+_START: Final = "A-Za-z0-9/_<$"
+# None of its words begins a comment or ends in a colon.
+_PLAIN: Final = rf"[{_START}][!-~]*(?<!:)(?: (?!#)[!-~]+(?<!:))*"
+_KEY: Final = "[A-Za-z_][A-Za-z0-9_./-]{0,200}"
+_PLAIN_LINE: Final = re.compile(
+    rf" *(?! )(?:#.*|(?P<dash>- +(?! ))?(?:(?P<key>{_KEY}):(?:(?= *\n)| +(?:\|(?P<chomping>[-+]?)(?= *\n)|(?=[\"'{_START}]))))?"
+    rf"(?P<value>{_PLAIN}|\"[^\"\\\n]*\"|'[^'\n]*')?(?: +#.*| *))?\n"
+)
+_FIRST_OF_BLOCK: Final = re.compile(r"( +)(?=[^ \t\n])")
+_SPACES_ALONE: Final = re.compile(" +\n")
+
+
+_GROUPS: Final[tuple[tuple[str, Kind], ...]] = (("dash", "sequence"), ("key", "mapping"))
+
+
+def parse_plain(text: str) -> Node | None:
+    """Return the root of a text in a plain form; None for any other text."""
+    if not text.endswith("\n") or is_odd(text):
+        return None
+    stream = Node("sequence", 0, 0, children=[])
+    open_nodes = [(-1, stream)]  # with the column of each
+    awaits_value = True
+    position = len("---\n") if text.startswith("---\n") else 0
+    while line := _PLAIN_LINE.match(text, position):
+        for group, kind in _GROUPS:
+            start = line.start(group)
+            if start >= 0:
+                if not _is_placed(open_nodes, kind, start, start - position, opens=awaits_value):
+                    return None
+                awaits_value = True
+        children, position = open_nodes[-1][1].children, line.end()
+        if line["key"]:
+            children.append(_scalar(line, "key"))
+        if line["chomping"] is not None:
+            value = _literal(text, line, open_nodes[-1][0])
+        elif line["value"]:
+            value = _scalar(line, "value") if line["key"] or line["dash"] else None
+        elif line["key"] or not line["dash"]:
+            continue
+        else:
+            return None
+        if value is None:
+            return None
+        children.append(value)
+        awaits_value = False
+        position = max(position, value.end)
+    for _, node in open_nodes:
+        node.end = position
+    return stream.children[0] if position == len(text) and not awaits_value else None
+
+
+def _is_placed(open_nodes: list[tuple[int, Node]], kind: Kind, start: int, column: int, *, opens: bool) -> bool:
+    """Find or open the collection of an item or a key; return False if it has none."""
+    outer, node = open_nodes[-1]
+    if opens:
+        if column < outer or (column == outer and kind == "mapping"):
+            return False
+        open_nodes.append((column, Node(kind, start, start, children=[])))
+        node.children.append(open_nodes[-1][1])
+        return True
+    while column < outer or (column == outer and kind == "mapping" and node.kind == "sequence"):
+        node.end = start
+        open_nodes.pop()
+        outer, node = open_nodes[-1]
+    return column == outer and kind == node.kind
+
+
+def _scalar(line: re.Match[str], group: str) -> Node:
+    source, (start, end) = line[group], line.span(group)
+    if source[0] in "\"'":
+        return Node("scalar", start, end, source[1:-1], implicit=False, style=source[0])
+    return Node("scalar", start, end, source)
+
+
+def _literal(text: str, line: re.Match[str], column: int) -> Node | None:
+    """Return the literal block below a key.
+
+    Returns None unless its first line shows its indentation.
+    """
+    first = _FIRST_OF_BLOCK.match(text, line.end())
+    if first is None or len(first[1]) <= column:
+        return None
+    behind = re.compile(rf"\n(?!{first[1]}|\n)").search(text, line.end())
+    if behind is None or _SPACES_ALONE.match(text, behind.end()):
+        return None
+    value = text[line.end() - 1 : behind.end()].replace(f"\n{first[1]}", "\n")[1:]
+    kept = value.rstrip("\n")
+    value = kept + {"": "\n", "-": "", "+": value[len(kept) :]}[line["chomping"]]
+    return Node("scalar", line.start("chomping") - 1, behind.end(), value, implicit=False, style="|")
