@@ -12,6 +12,7 @@ from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.validation import require
 from awsauth.core.findings import note
+from awsauth.core.serialization import check_types
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
 from awsauth.read_only_client import ReadOnlyClient
@@ -106,8 +107,9 @@ class SyncMethods(ReadOnlyClient):
             AwsAuthError: otherwise as for `apply`.
         """
         from awsauth.core.desired.acts import SyncReport
+        from awsauth.core.desired.decide import Choices
         from awsauth.core.desired.fragment import check_fragments, combined, given_name
-        from awsauth.history.sync import SyncProposal, choices_of
+        from awsauth.history.sync import SyncProposal
 
         flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "exclusive": exclusive, "entries": entries}
         flags |= {"restore_ownership": restore_ownership, "reason": reason, "allow": allow, "dry_run": dry_run}
@@ -121,9 +123,8 @@ class SyncMethods(ReadOnlyClient):
         wanted = combined(fragments, entries=entries)
         if not entries and any(not given_name(role).startswith("arn:") for one in fragments for role in one.roles):
             wanted = combined(fragments, self._roles.wanted_arn)
-        choices = choices_of(
-            adopt=adopt, if_mapped=if_mapped, take_from=take_from, on_drift=on_drift, prune=prune, release=release
-        )
+        choices = Choices(adopt, if_mapped, take_from, on_drift, prune, release)
+        check_types(choices, "sync")
         if max_removals is not None and not re.fullmatch(r"\d{1,3}%", str(max_removals)):
             check_whole_number("max_removals", max_removals)
         limits = (allow, allow_empty, max_removals, restore_ownership)

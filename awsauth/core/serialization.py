@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 from awsauth.boundary import public
 from awsauth.core.text.display import quoted, quoted_value, visible
+from awsauth.errors import UsageError
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 _T = TypeVar("_T")
@@ -150,6 +151,28 @@ def model_problem(problem: Any, path: Sequence[str | int]) -> str:
         case _:
             reason = f": {visible(problem['msg'])}"
     return f"has {quoted_value(problem['input'], 60)} as {name}{reason}"
+
+
+def check_types(value: Any, of: str) -> None:
+    """Check that the fields of a dataclass have values of their types.
+
+    Args:
+        value: The value.
+        of: The call whose arguments the fields are, such as ``sync``.
+
+    Raises:
+        UsageError: a field has a value of another type.
+    """
+    given = {one.name: getattr(value, one.name) for one in fields(value)}
+    try:
+        from_json(
+            type(value), {name: one.to_json() if isinstance(one, JsonValue) else one for name, one in given.items()}
+        )
+    except ValueError as error:  # pydantic's
+        problem: Any = error
+        first = problem.errors(include_url=False)[0]
+        hint = f"{first['msg'].replace('Input should be', 'Pass')}."
+        raise UsageError(f"The {of} {model_problem(first, first['loc'])}.", hint=hint) from None
 
 
 def json_text(values: Any) -> str:

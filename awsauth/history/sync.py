@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
-from awsauth.core.access.matching import canonical, principal_of
+from awsauth.core.access.matching import principal_of
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.cluster.other_writers import ARGO_CD, FLUX, ownership_markers
 from awsauth.core.desired import acts
-from awsauth.core.desired.decide import Choices, OnDrift
-from awsauth.core.desired.records import Records, has_hashes, principal_in, principal_name, read_records, write_records
-from awsauth.core.document.model import KIND
+from awsauth.core.desired.records import Records, has_hashes, principal_in, read_records, write_records
 from awsauth.core.edit.merge import described, merge_with_report
-from awsauth.core.edit.validation import require
 from awsauth.core.findings import Finding, Severity, note, warning
 from awsauth.core.guards.access import NODE_MAPPING
 from awsauth.core.guards.content import MANAGED_BY_TOOL
@@ -31,6 +28,7 @@ from awsauth.stores.store import Snapshot, Store, sound_revision
 
 if TYPE_CHECKING:
     from awsauth.core.desired.acts import Live, SyncReport
+    from awsauth.core.desired.decide import Choices
     from awsauth.core.desired.fragment import Desired
 
 
@@ -121,7 +119,7 @@ class SyncProposal:
         It may be a slip, and another entry would be removed.
         """
         known = {principal_of(principal_in(name)) for owner in self.desired for name in records.get(owner, ())}
-        unknown = {principal_of(principal_in(name)) for name in self.choices.release} - known
+        unknown = set(map(principal_of, self.choices.release)) - known
         if unknown and not self.restores_ownership:
             named = listed([quoted(one, 200) for one in sorted(unknown)], 5)
             message = f"release names principals that no record of these owners holds: {named}."
@@ -132,7 +130,7 @@ class SyncProposal:
 
         They are read if an entry may be removed or adopted, or a record may be lost.
         """
-        takes = self.choices.adopt or self.choices.extend
+        takes = self.choices.takes
 
         def in_question(owner: str, wanted: Mapping[str, object]) -> Iterable[str]:
             if owner not in records:
@@ -170,29 +168,6 @@ class SyncProposal:
                 impact = "Nodes with this role become NotReady, and no new one can join."
                 hint = f"To allow it, pass allow={[f'{NODE_MAPPING}={act.principal}']!r}."
                 yield Finding(NODE_MAPPING, Severity.ERROR, message, impact, hint, principal=act.principal)
-
-
-def choices_of(*, adopt: bool, if_mapped: str, take_from: Any, on_drift: Any, prune: str, release: Any) -> Choices:
-    """Return how conflicts are resolved, from the arguments of a call.
-
-    Raises:
-        UsageError: an argument has a value that is not allowed.
-    """
-    literals = {"if_mapped": (if_mapped, ("fail", "extend")), "on_drift": (on_drift, get_args(OnDrift))}
-    for name, (value, known) in {**literals, "prune": (prune, ("unchanged", "force"))}.items():
-        require(value in known, name, value, f"Pass one of {', '.join(map(repr, known))}.")
-    for name, value in {"take_from": take_from, "release": release}.items():
-        is_list = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
-        require(is_list, name, value, "Pass a list of texts.")
-    return Choices(
-        adopt=adopt,
-        extend=if_mapped == "extend",
-        take_from=tuple(take_from),
-        on_drift=on_drift,
-        force_prune=prune == "force",
-        # Mappings have no path, and access entries have one.
-        release=frozenset(principal_name(key, one) for key in KIND for arn in release for one in (arn, canonical(arn))),
-    )
 
 
 def _outside_writer(snapshot: Snapshot) -> str:

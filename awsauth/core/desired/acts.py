@@ -207,9 +207,8 @@ def acts_of(
     """
     acts = []
     records, lost = known.records, known.lost
-    takes = choices.adopt or choices.extend
     holders: defaultdict[str, list[str]] = defaultdict(list)
-    for owner, record in {**(lost if takes else {}), **records}.items():
+    for owner, record in {**(lost if choices.takes else {}), **records}.items():
         for name in record:
             holders[name].append(owner)
     claims = {principal_in(name): owner for owner, wanted in desired.items() for name in wanted}
@@ -219,7 +218,7 @@ def acts_of(
             entry, principal = wanted.get(name), principal_in(name)
             others = [one for one in holders.get(name, ()) if one != owner]
             twins = [key for key in KEYS if (twin := f"{KIND[key]}/{principal}") != name and twin in live]
-            is_free = takes and entry and not others and name in live and name not in mine
+            is_free = choices.takes and entry and not others and name in live and name not in mine
             unreadable = [one for one in known.unknown if one != owner] if is_free else []
             case = Case(
                 name,

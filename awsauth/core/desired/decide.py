@@ -5,12 +5,15 @@ It compares the wanted, the live and the last applied entry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from awsauth.core.desired.records import Applied, is_as_applied
+from awsauth.core.access.matching import casefold_arn, principal_of
+from awsauth.core.desired.records import Applied, is_as_applied, principal_in
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.merge import gives_the_same
+from awsauth.core.serialization import JsonValue
 
 OnDrift = Literal["restore", "keep", "fail"]
 """What to do with an entry that another writer has changed or removed."""
@@ -25,24 +28,35 @@ ActKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(JsonValue):
     """How conflicts are resolved.
 
     Attributes:
         adopt: Take over entries that no owner recorded, with the username and groups that are wanted.
-        extend: Add the groups that are wanted to entries that no owner recorded, and leave them without an owner.
+        if_mapped: With ``extend``, add the groups that are wanted to entries that no owner recorded, and leave them
+            without an owner.
         take_from: Owners whose entries may be taken over.
         on_drift: The effect on entries that another writer changed or removed.
-        force_prune: Remove entries that are not wanted any more although another writer changed them.
-        release: Principals, by their name in records, that are forgotten and stay mapped.
+        prune: With ``force``, remove entries that are not wanted any more although another writer changed them.
+        release: ARNs and accounts that are forgotten and stay mapped.
     """
 
     adopt: bool = False
-    extend: bool = False
-    take_from: tuple[str, ...] = ()
+    if_mapped: Literal["fail", "extend"] = "fail"
+    take_from: Sequence[str] = ()
     on_drift: OnDrift = "restore"
-    force_prune: bool = False
-    release: frozenset[str] = frozenset()
+    prune: Literal["unchanged", "force"] = "unchanged"
+    release: Sequence[str] = ()
+
+    @property
+    def takes(self) -> bool:
+        """Whether entries that no owner recorded may change."""
+        return self.adopt or self.if_mapped == "extend"
+
+    def releases(self, name: str) -> bool:
+        """Whether a principal is to be forgotten, by its name in records."""
+        # Mappings have no path, and access entries have one.
+        return principal_in(name) in {form for arn in self.release for form in (casefold_arn(arn), principal_of(arn))}
 
 
 class Case(NamedTuple):
@@ -97,7 +111,7 @@ def decide(case: Case, choices: Choices) -> ActKind:
 
 
 def _extended(live: MappingEntry, wanted: MappingEntry, choices: Choices) -> ActKind:
-    if not choices.extend or live.username != wanted.username:
+    if choices.if_mapped != "extend" or live.username != wanted.username:
         return "conflict"
     return "unowned" if set(wanted.groups) <= set(live.groups) else "extend"
 
@@ -107,14 +121,14 @@ def _unwanted(case: Case, choices: Choices) -> ActKind:
         return "untouched"
     if case.claimed_by or case.other or not case.live:
         return "forget"
-    if case.principal in choices.release:
+    if choices.releases(case.principal):
         return "release"
     if case.elsewhere:
         return "conflict"
     if case.is_restored:
         return "kept"
     is_unchanged = all(is_as_applied(mapped, case.recorded) for mapped in case.live)
-    return "prune" if choices.force_prune or (is_unchanged and case.is_proven) else "conflict"
+    return "prune" if choices.prune == "force" or (is_unchanged and case.is_proven) else "conflict"
 
 
 _ON_DRIFT: dict[OnDrift, ActKind] = dict(zip(get_args(OnDrift), ("restore", "kept", "conflict"), strict=True))

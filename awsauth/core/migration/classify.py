@@ -26,7 +26,7 @@ from awsauth.core.entries.merge import EntryDiff, default_username, is_on_the_wa
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, MIGRATED, NODE_TYPES, AccessEntry
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationItem, MigrationPlan, Verdict
-from awsauth.core.serialization import sha256_of
+from awsauth.core.serialization import check_types, sha256_of
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, InvalidValueError, UsageError
 
@@ -57,7 +57,7 @@ def migration_plan(
         UsageError: a choice is unknown, or does not fit a mapping.
     """
     choices = choices or MigrationChoices()
-    choices.check()
+    check_types(choices, "migration")
     for key in KEYS:
         if not document.reading(key).trusted:
             message = f"The text of {key} has an uncertain meaning, so a migration could change access."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -14,11 +14,11 @@ from awsauth.core.entries.findings import IamFacts
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.entries.view import DecidedBy
 from awsauth.core.findings import Finding
-from awsauth.core.migration.logs import LoginLogs
+from awsauth.core.migration.logs import LoginLogs  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.revisions.info import time_text
-from awsauth.core.serialization import JsonValue, from_json, in_json, model_problem
+from awsauth.core.serialization import JsonValue, from_json, in_json
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import PlanError, PlanOutdatedError, UsageError
+from awsauth.errors import PlanError, PlanOutdatedError
 
 Verdict = Literal[
     "equal", "same-reach", "different", "needs-rbac", "needs-choice", "impossible", "eks-owned", "present", "conflict",
@@ -81,21 +81,6 @@ class MigrationChoices(JsonValue):
     accept: Sequence[str] = ()
     administrators: Literal["policy", "group"] = "policy"
     logs: LoginLogs | None = None
-
-    def check(self) -> None:
-        """Check the types of the choices.
-
-        Raises:
-            UsageError: a value is not of its type.
-        """
-        logs = self.logs
-        try:
-            given = {one.name: getattr(self, one.name) for one in fields(self)}
-            from_json(type(self), given | {"logs": logs.to_json() if isinstance(logs, LoginLogs) else logs})
-        except ValueError as error:  # pydantic's
-            problem: Any = error
-            first = problem.errors()[0]
-            raise UsageError(f"The migration {model_problem(first, first['loc'])}.") from None
 
     def accepts(self, what: str, principal: str) -> bool:
         """Whether the caller accepts a difference, such as ``loses``, for a principal."""

@@ -28,10 +28,10 @@ WANTED = st.lists(
 CHOICES = st.builds(
     Choices,
     adopt=st.booleans(),
-    extend=st.booleans(),
+    if_mapped=st.sampled_from(["fail", "extend"]),
     take_from=st.sets(st.sampled_from(OWNERS)).map(tuple),
     on_drift=st.sampled_from(get_args(OnDrift)),
-    force_prune=st.booleans(),
+    prune=st.sampled_from(["unchanged", "force"]),
 )
 
 

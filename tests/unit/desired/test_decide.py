@@ -55,11 +55,11 @@ def test_the_table(wanted: Any, live: Any, last: Any, other: str, act: str) -> N
     [
         (case(A, A, None), Choices(adopt=True), "adopt"),
         (case(A, B, None), Choices(adopt=True), "adopt"),
-        (case(A, A._replace(groups=("h",)), None), Choices(extend=True), "extend"),
-        (case(A, A._replace(groups=("h", "g")), None), Choices(extend=True), "unowned"),
-        (case(A, B, None), Choices(extend=True), "conflict"),
-        (case(A, A, None), Choices(extend=True), "unowned"),
-        (case(A, B, None, "b"), Choices(adopt=True, extend=True, force_prune=True), "conflict"),
+        (case(A, A._replace(groups=("h",)), None), Choices(if_mapped="extend"), "extend"),
+        (case(A, A._replace(groups=("h", "g")), None), Choices(if_mapped="extend"), "unowned"),
+        (case(A, B, None), Choices(if_mapped="extend"), "conflict"),
+        (case(A, A, None), Choices(if_mapped="extend"), "unowned"),
+        (case(A, B, None, "b"), Choices(adopt=True, if_mapped="extend", prune="force"), "conflict"),
         (case(A, B, None, "b"), Choices(take_from=("b",)), "take"),
         (case(A, B, None, "b"), Choices(take_from=("c",)), "conflict"),
         (case(A, C, B), Choices(on_drift="keep"), "kept"),
@@ -67,12 +67,12 @@ def test_the_table(wanted: Any, live: Any, last: Any, other: str, act: str) -> N
         (case(A, None, A), Choices(on_drift="keep"), "kept"),
         (case(A, None, A), Choices(on_drift="fail"), "conflict"),
         (case(A, None, None), Choices(on_drift="keep"), "create"),
-        (case(None, B, A), Choices(force_prune=True), "prune"),
-        (case(None, B, A), Choices(release=frozenset({NAME})), "release"),
-        (case(None, A, A), Choices(release=frozenset({NAME})), "release"),
+        (case(None, B, A), Choices(prune="force"), "prune"),
+        (case(None, B, A), Choices(release=(ARN,)), "release"),
+        (case(None, A, A), Choices(release=(ARN,)), "release"),
         (case(None, A, A, is_proven=False), CAREFUL, "conflict"),
-        (case(None, A, A, "b"), Choices(force_prune=True), "forget"),
-        (case(None, A, A, claimed_by="b"), Choices(force_prune=True), "forget"),
+        (case(None, A, A, "b"), Choices(prune="force"), "forget"),
+        (case(None, A, A, claimed_by="b"), Choices(prune="force"), "forget"),
         (case(None, A, None, claimed_by="b"), CAREFUL, "untouched"),
     ],
 )
@@ -98,11 +98,11 @@ CASES = st.builds(
 CHOICES = st.builds(
     Choices,
     adopt=st.booleans(),
-    extend=st.booleans(),
+    if_mapped=st.sampled_from(["fail", "extend"]),
     take_from=st.sampled_from([(), ("b",), ("c",)]),
     on_drift=st.sampled_from(get_args(OnDrift)),
-    force_prune=st.booleans(),
-    release=st.sampled_from([frozenset(), frozenset({NAME})]),
+    prune=st.sampled_from(["unchanged", "force"]),
+    release=st.sampled_from([(), (ARN,)]),
 )
 
 
@@ -117,7 +117,7 @@ def test_only_what_the_owner_recorded_and_no_owner_wants_is_removed(known: Case,
 
 @given(CASES, CHOICES)
 def test_what_another_writer_changed_is_removed_only_by_force(known: Case, choices: Choices) -> None:
-    if decide(known, choices) == "prune" and not choices.force_prune:
+    if decide(known, choices) == "prune" and choices.prune == "unchanged":
         assert known.is_proven
         assert [applied(mapped) for mapped in known.live] == [known.recorded]
 

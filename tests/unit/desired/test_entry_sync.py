@@ -90,7 +90,7 @@ def test_each_field_can_drift(changed: dict[str, Any]) -> None:
     drifted = [replace(entry, **changed)]
     empty = Fragment(owner="x")
     assert kinds([empty], drifted) == ["conflict"]
-    assert kinds([empty], drifted, force_prune=True) == ["prune"]
+    assert kinds([empty], drifted, prune="force") == ["prune"]
     assert kinds([wanted], drifted, on_drift="fail") == ["conflict"]
     assert kinds([wanted], drifted, on_drift="keep") == ["kept"]
     if "type" in changed:
@@ -103,7 +103,7 @@ def test_each_field_can_drift(changed: dict[str, Any]) -> None:
 def test_tags_of_others_stay_and_a_release_removes_only_those_of_the_owner() -> None:
     [entry] = after([fragment(a={})], [AccessEntry(A, "STANDARD", "u", tags={"t": "1"})], adopt=True)
     assert entry.tags.keys() == {"t", "awsauth/owner", "awsauth/applied"}
-    [released] = after([Fragment(owner="x")], [entry], release=frozenset([f"entry/{A.lower()}"]))
+    [released] = after([Fragment(owner="x")], [entry], release=[A])
     assert (released.owner, released.tags["t"]) == ("", "1")
 
 
