@@ -227,7 +227,7 @@ def _entry_cells(entry: AccessEntry, shown: PrincipalAccess) -> Sequence[str]:
     return "entry", entry.principal_arn, entry.username, ", ".join(groups), ", ".join(filter(None, notes))
 
 
-@awsauth_command("report", "client.report()", outputs=("text", "json", "markdown", "csv"))
+@awsauth_command("report", "client.report()", outputs=("text", "json", "markdown", "csv", "html"))
 def report_command(invocation: Invocation, /) -> None:
     """Report who has access, as whom, and what each principal may do.
 
@@ -245,6 +245,10 @@ def report_command(invocation: Invocation, /) -> None:
     elif invocation.output == "csv":
         screen.print(report_as_csv(report))
         screen.tell(screen.findings(report.not_checked))
+    elif invocation.output == "html":
+        from awsauth.report.html import report_as_html
+
+        screen.print(report_as_html(report))
     elif invocation.output == "markdown":
         parts = [f"# Access to {code(report.target)}, {made}", findings_as_markdown(report.not_checked)]
         parts += [markdown_table(header, rows), findings_as_markdown(report.findings)]

@@ -21,7 +21,7 @@ from awsauth.core.entries.view import NOT_LOOKED_AT, AccessView, PrincipalAccess
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
 from awsauth.core.report.rbac import Rbac, Right, rights
-from awsauth.core.report.summary import ADMIN, UNCHECKED, RightSummary, summarized
+from awsauth.core.report.summary import ADMIN, NODES, UNCHECKED, RightSummary, summarized
 from awsauth.core.revisions.info import NumberOrNone
 from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import visible
@@ -254,7 +254,7 @@ def _row(
     found = list(_rights(access, facts.rbac))
     bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
     roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None
-    summary = [RightSummary("nodes")] * bool(node) + summarized(found)
+    summary = [RightSummary(NODES)] * bool(node) + summarized(found)
     is_all = access.decided_by == "nothing" or (facts.rbac and (entry is None or entry.type))
     if not is_all and ADMIN not in {one.right for one in summary if one.is_certain}:
         summary.append(RightSummary(UNCHECKED))

@@ -35,10 +35,13 @@ _RISKY: Final = {
 _OWN: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})
 
 ADMIN: Final = "cluster-admin"
-OTHER: Final = "other changes"
-READ_ONLY: Final = "read only"
-UNKNOWN: Final = "unknown"
+NODES: Final = "nodes"
 UNCHECKED: Final = "not checked"
+_OTHER: Final = "other changes"
+_READ_ONLY: Final = "read only"
+_UNKNOWN: Final = "unknown"
+# All kinds of rights, the strongest first.
+KINDS: Final = (ADMIN, *_RISKY, _OTHER, _UNKNOWN, _READ_ONLY, NODES, UNCHECKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,13 @@ def summarized(rights: Iterable[Right]) -> list[RightSummary]:
     """
     found: defaultdict[tuple[str, bool], set[tuple[str, ...]]] = defaultdict(set)
     for right in rights:
-        for kind in {UNKNOWN} if right.rules is None else kinds_of(right.rules):
+        for kind in {_UNKNOWN} if right.rules is None else kinds_of(right.rules):
             # In a namespace, the rights of an administrator of the cluster are those of the other kinds.
             if kind != ADMIN or not right.namespaces:
                 found[kind, not right.conditions].add(right.namespaces)
-    order = [ADMIN, *_RISKY, OTHER, UNKNOWN, READ_ONLY]
-    kinds = [ADMIN] if (ADMIN, True) in found else order
-    if any(kind != READ_ONLY for kind, _ in found):
-        kinds = [kind for kind in kinds if kind != READ_ONLY]
+    kinds = [ADMIN] if (ADMIN, True) in found else [*KINDS]
+    if any(kind != _READ_ONLY for kind, _ in found):
+        kinds = [kind for kind in kinds if kind != _READ_ONLY]
     shown = []
     for kind, is_certain in product(kinds, (True, False)):
         if places := found.get((kind, is_certain)):
@@ -103,6 +105,6 @@ def _kinds(rule: PolicyRule) -> Iterator[str]:
     yield from given
     if rule.resources and not _OWN.issuperset(rule.groups):
         if _READS.issuperset(rule.verbs):
-            yield READ_ONLY
+            yield _READ_ONLY
         elif not given:
-            yield OTHER
+            yield _OTHER

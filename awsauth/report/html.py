@@ -1,0 +1,68 @@
+"""An access report as one HTML page, which loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from awsauth.core.report.summary import KINDS, UNCHECKED
+from awsauth.core.serialization import sha256_of
+from awsauth.core.text.display import visible
+from awsauth.errors import UsageError
+from awsauth.version import __version__
+
+if TYPE_CHECKING:
+    from awsauth.core.report.rows import AccessReport, ReportRow
+
+
+def report_as_html(report: AccessReport) -> str:
+    """Return the report as a page, in ASCII. The texts of others are escaped.
+
+    Raises:
+        UsageError: jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader
+        from markupsafe import Markup
+    except ImportError as error:
+        hint = "Install the extra `report`: pip install 'eks-aws-auth[report]'."
+        raise UsageError("HTML needs jinja2, which is not installed.", hint=hint) from error
+
+    def shown(value: object) -> object:
+        return visible(value, keep="\n") if isinstance(value, str) else visible(str(value))
+
+    environment = Environment(loader=PackageLoader("awsauth", "report"), autoescape=True, finalize=shown)
+    style, script = (files(__package__).joinpath(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    subjects: dict[str, dict[object, None]] = {}
+    for one in (one for row in report.principals for one in row.roles or ()):
+        subjects.setdefault(one.subject, {})[one.binding] = None
+    rights = [{one.right for one in row.rights} for row in report.principals]
+    found = [*(one for row in report.principals for one in row.findings), *report.findings]
+    page = environment.get_template("report.html.j2").render(
+        report=report,
+        rows=report.principals,
+        counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
+        subjects={subject: subjects[subject] for subject in sorted(subjects)},
+        anchors={subject: f"s-{sha256_of(subject)[:12]}" for subject in subjects},
+        numbers={one: number for number, one in enumerate(dict.fromkeys(found), 1)},
+        key=_key,
+        unchecked=UNCHECKED,
+        version=__version__,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=_hash(style),
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=_hash(script),
+    )
+    return page.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _key(row: ReportRow) -> str:
+    """Return the anchor of a row, which is the same in every report."""
+    return f"p-{sha256_of([row.access.principal, bool(row.access.entry)])[:12]}"
+
+
+def _hash(text: str) -> str:
+    """Return the source of a text for a content security policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
