@@ -60,7 +60,6 @@ from awsauth.core.explain.explanation import (
     DecisionStep as DecisionStep,
     Explanation as Explanation,
 )
-from awsauth.core.explain.who_can import Grant as Grant, Grants as Grants, who_can as who_can
 from awsauth.core.findings import Finding as Finding, Location as Location, Severity as Severity
 from awsauth.core.lint.lint import (
     MappingRow as MappingRow,
@@ -85,6 +84,7 @@ from awsauth.core.report.rows import (
     ReportRow as ReportRow,
 )
 from awsauth.core.report.summary import RightSummary as RightSummary
+from awsauth.core.report.who_can import Grant as Grant, Grants as Grants, who_can as who_can
 from awsauth.core.revisions.info import RevisionInfo as RevisionInfo
 from awsauth.core.revisions.restore import PrincipalEffect as PrincipalEffect, Restoration as Restoration
 from awsauth.core.revisions.revision import Revision as Revision

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from awsauth.core.entries.merge import EntryRevision
     from awsauth.core.entries.view import AccessView
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.core.explain.who_can import Grants
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
     from awsauth.core.report.rows import AccessReport
+    from awsauth.core.report.who_can import Grants
     from awsauth.core.revisions.revision import Revision
     from awsauth.entries.engine import EntryChanger
     from awsauth.health.report import HealthReport
@@ -141,19 +141,44 @@ class ReadOnlyClient:
         facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, rbac, tuple(notes))
         return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
-    def who_can(self, *, group: str | None = None, username: str | None = None) -> Grants:
-        """Return the principals that get a group or a username (see `awsauth.who_can`).
+    def who_can(
+        self,
+        verb: str | None = None,
+        resource: str | None = None,
+        *,
+        namespace: str | None = None,
+        group: str | None = None,
+        username: str | None = None,
+    ) -> Grants:
+        """Return the principals that have a right, or that get a group or username.
 
-        For an EKS cluster, also by access entries: an access policy counts as a group of its name.
+        Rights come from RBAC and from access policies of EKS. Nodes have more, which the node authorizer of the API server
+        gives.
+
+        Args:
+            verb: The verb, such as ``get`` or ``*``.
+            resource: Such as ``pods``, ``deployments.apps/web`` or ``pods/exec``; or a path such as ``/metrics``.
+            namespace: The namespace; None for any.
+            group: The group (see `awsauth.who_can`). For an EKS cluster, an access policy counts as a group of its name.
+            username: The username.
 
         Raises:
-            UsageError: not exactly one of `group` and `username` is given.
+            UsageError: not exactly one question is asked, or the client has no cluster and so no RBAC.
+            ForbiddenError: the caller may not list roles and bindings in the whole cluster.
         """
-        from awsauth.core.explain.who_can import grants_with_entries, who_can
+        from awsauth.core.entries.view import EntriesState
+        from awsauth.core.report.who_can import who_gets
 
-        check_texts(group=group, username=username)
-        found = who_can(self.read(), group=group, username=username)
-        return grants_with_entries(found, self._cluster_context.entries_state()) if self._cluster_context else found
+        check_texts(verb=verb, resource=resource, namespace=namespace, group=group, username=username)
+        context = self._cluster_context
+        if not (verb or resource or namespace):
+            entries = context.entries_state() if context else EntriesState()
+            return who_gets(self.read(), entries, group, username)
+        if not verb or not resource or group or username:
+            raise UsageError("who_can asks for a right, a group or a username.", hint='Pass one: "get", "secrets".')
+        if context is None:
+            raise _no_cluster()
+        return context.who_can(self.read(), verb, resource, namespace)
 
     def exists(self) -> bool:
         """Return whether the object exists."""

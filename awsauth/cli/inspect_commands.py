@@ -12,7 +12,7 @@ import awsauth
 from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import run_change
-from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT
+from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller
@@ -274,20 +274,30 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE
 
 
-@awsauth_command("who-can", "client.who_can(group=…), or with username=…")
-@click.argument("name", metavar="GROUP|USERNAME", shell_complete=GROUPS_AND_USERNAMES)
-def who_can_command(invocation: Invocation, /, *, name: str) -> int:
-    """Show the principals that get a group or username.
+@awsauth_command("who-can", "client.who_can(verb, resource, namespace=…), or with group=… or username=…")
+@click.argument("name", metavar="VERB|GROUP|USERNAME", shell_complete=GROUPS_AND_USERNAMES)
+@click.argument("resource", metavar="[RESOURCE[/NAME]]", required=False)
+@click.option("-n", "--namespace", metavar="NAMESPACE", help="The namespace of the resource; by default any.")
+def who_can_command(invocation: Invocation, /, *, name: str, resource: str | None, namespace: str | None) -> int:
+    """Show the principals that have a right in the cluster, and why.
 
-    They get it by mappings or, in an EKS cluster, by access entries.
+    The right is a verb and a resource: `get secrets`, `create pods/exec` or `delete deployments.apps/web`. It comes from
+    RBAC or from an access policy.
 
-    An access policy counts as a group of its name.
+    Without a resource, show the principals that get a group or username. An access policy counts as a group of its name.
     """
+    if namespace and not resource:
+        raise click.UsageError("-n needs a resource, such as `awsauth who-can get secrets -n web`.")
     with invocation.client() as client, invocation.waiting():
-        found = [client.who_can(group=name), client.who_can(username=name)]
+        if resource:
+            found = [client.who_can(name, resource, namespace=namespace)]
+        else:
+            found = [client.who_can(group=name), client.who_can(username=name)]
         lost = _lost(client.read())
     text = "\n".join(map(str, [grants for grants in found if grants] or found))
     invocation.report({grants.kind: grants.to_json() for grants in found}, text, fenced(text, "text"))
     if lost:
         return UNFIT
-    return DONE if any(found) else NOT_FOUND
+    if any(found):
+        return DONE
+    return UNREACHED if resource and found[0].problems else NOT_FOUND

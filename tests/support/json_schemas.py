@@ -25,13 +25,13 @@ from awsauth.core.edit.changes import KINDS, Change
 from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.entries.view import AccessView
 from awsauth.core.explain.explanation import Explanation
-from awsauth.core.explain.who_can import Grants
 from awsauth.core.findings import Finding
 from awsauth.core.lint.lint import MappingRow
 from awsauth.core.lint.policy import Policy
 from awsauth.core.migration.plan import MigrationPlan
 from awsauth.core.plan import Plan
 from awsauth.core.report.rows import AccessReport
+from awsauth.core.report.who_can import Grants
 from awsauth.core.revisions.restore import Restoration
 from awsauth.health.report import HealthReport
 from awsauth.history.log import LogEntry
@@ -71,7 +71,7 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     "fmt": {"changed": bool, "reasons": tuple[str, ...], **_FIXED},
     "report": {"report": AccessReport},
     "explain": {"explanation": Explanation},
-    "who-can": {"group": NotRequired[Grants], "username": NotRequired[Grants]},
+    "who-can": {"group": NotRequired[Grants], "username": NotRequired[Grants], "right": NotRequired[Grants]},
     "plan": {"changed": bool, "plan": Plan},
     "history": {"revisions": tuple[LogEntry, ...], "findings": tuple[Finding, ...], "is_recorded": bool},
     "show": {"is_intact": bool, "revision": dict[str, Any]},

@@ -177,7 +177,8 @@ def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) ->
     user = is_user(casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    conditions = [] if is_canonical(mapped.principal) else ["If the placeholder gets this value."]
+    is_certain = is_canonical(mapped.principal) or ":" not in mapped.principal  # an account
+    conditions = [] if is_certain else ["If the placeholder gets this value."]
     if needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")
     if name in rendered:

@@ -19,9 +19,11 @@ from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
 from awsauth.core.entries.model import AccessPolicy
 from awsauth.core.serialization import json_object
-from awsauth.core.text.display import double_quoted, visible
+from awsauth.core.text.display import double_quoted, listed, visible
 
 ANY: Final = "*"  # stands for all verbs, groups or resources in a rule, and for any namespace in a question
+
+_SHOWN: Final = 20  # the most resources that a text lists
 
 # The fields of a rule in the API, in the order of the fields of `PolicyRule`.
 RULE_FIELDS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
@@ -102,9 +104,11 @@ class PolicyRule(NamedTuple):
     def __str__(self) -> str:
         resources = [_with_group(one, group) for one in self.resources for group in self.groups]
         names = f" named {', '.join(map(visible, self.names))}" if self.names else ""
-        return f"{', '.join(map(visible, self.verbs))} {', '.join(map(visible, (*resources, *self.paths)))}{names}"
+        shown = listed([visible(one) for one in (*resources, *self.paths)], _SHOWN)
+        return f"{', '.join(map(visible, self.verbs))} {shown}{names}"
 
 
+# A member of ``system:masters`` may do everything.
 EVERYTHING: Final = (PolicyRule((ANY,), (ANY,), (ANY,)), PolicyRule((ANY,), paths=(ANY,)))
 
 # The requirements of a label selector: a label, an operator such as ``In``, and its values.
@@ -211,6 +215,13 @@ class Right(NamedTuple):
         if self.binding:
             return (self.binding.namespace,) if self.binding.namespace else ()
         return self.policy.namespaces if self.policy else ()
+
+    def __str__(self) -> str:
+        way = [f"access policy {self.policy}" if self.policy else visible(self.subject)]
+        if bound := self.binding:
+            name = f"{bound.namespace}/{bound.name}" if bound.namespace else bound.name
+            way += [f"{bound.kind} {visible(name)}", f"{bound.role_kind} {visible(bound.role)}"]
+        return " > ".join([*way, "; ".join(map(str, self.rules or ()))])
 
     def covers(self, namespace: str) -> bool:
         """Whether it counts in a namespace.

@@ -7,8 +7,8 @@ import pytest
 import awsauth
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, AuthenticationMode
 from awsauth.core.entries.view import EntriesState, access_view
-from awsauth.core.explain.who_can import grants_with_entries
 from awsauth.core.findings import Finding, Severity
+from awsauth.core.report.who_can import who_gets
 
 PREFIX = "arn:aws:iam::111122223333:role"
 POLICY = "arn:aws:eks::aws:cluster-access-policy"
@@ -82,13 +82,13 @@ def test_a_mapping_under_an_entry_is_said() -> None:
 )
 def test_who_gets_a_group_or_policy(name: str, mode: AuthenticationMode, principals: list[str]) -> None:
     state = EntriesState(mode, (OPS, BOSS))
-    found = grants_with_entries(awsauth.who_can(DOCUMENT, group=name), state)
+    found = who_gets(DOCUMENT, state, name, None)
     assert [one.principal.rpartition(":role/")[2] for one in found] == principals
 
 
 def test_who_gets_a_policy_in_namespaces_only_is_said() -> None:
     state = EntriesState("API", (OPS,), (NOTE,))
-    found = grants_with_entries(awsauth.who_can(DOCUMENT, group="AmazonEKSViewPolicy"), state)
+    found = who_gets(DOCUMENT, state, "AmazonEKSViewPolicy", None)
     assert str(found).endswith(
         f"One principal gets the group `AmazonEKSViewPolicy`.\n  `{PREFIX}/team/ops` (access entry). In the namespaces a, b.\n"
         "  ! Not checked."

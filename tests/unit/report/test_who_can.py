@@ -11,7 +11,7 @@ from hypothesis import given
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.document import Document
 from awsauth.core.explain.explain import explain
-from awsauth.core.explain.who_can import who_can
+from awsauth.core.report.who_can import who_can
 from awsauth.errors import UsageError
 from tests.support.callers import callers_of, close_data
 from tests.support.changed import MASTERS, PREFIX, USERS, node, role, roles, user, users

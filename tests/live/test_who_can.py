@@ -1,0 +1,120 @@
+"""Who has a right, compared with the API server's own answer for each principal."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.entries.model import AccessEntry, AccessPolicy
+from awsauth.core.entries.view import EntriesState
+from awsauth.core.report.who_can import who_has_right
+from awsauth.errors import ForbiddenError
+from awsauth.kube.resources import read_rbac
+from tests.support import rbac_sets
+from tests.support.access_entries import POLICY
+from tests.support.changed import MASTERS, PREFIX, role, roles
+from tests.support.command_line import run
+from tests.support.connections import connected
+
+if TYPE_CHECKING:
+    from tests.support.controlplane.cluster import Cluster
+
+MAPPED: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    ("one", "alice", ("viewers",)),
+    ("two", "nobody", ("team:a", "team:b")),
+    ("three", "ci:{{SessionName}}", ("ops",)),
+    ("four", "", ("Viewers",)),
+    ("five", "system:serviceaccount:default:ci", ()),
+    ("six", "x", (MASTERS,)),
+    ("seven", "ci", ("team:b", "system:authenticated")),
+    ("eight", "Alice", ()),
+)
+POLICIES: Final = (
+    AccessPolicy(f"{POLICY}/AmazonEKSViewPolicy"),
+    AccessPolicy(f"{POLICY}/AmazonEKSEditPolicy", ("kube-*",)),
+    AccessPolicy(f"{POLICY}/AmazonEKSAdminPolicy", ("default", "other")),
+    AccessPolicy(f"{POLICY}/AmazonEKSClusterAdminPolicy", ("kube-public",)),
+    AccessPolicy(f"{POLICY}/AmazonEKSAdminViewPolicy"),
+)
+SESSION: Final = "bob"
+CERTAIN: Final = ((), (f"If its session is called `{SESSION}`.",))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_answers_are_those_of_the_api_server(cluster: Cluster, seed: int) -> None:
+    """For 13 principals with and without access policies: 54 questions each, and three sets of roles."""
+    random, api = Random(seed), cluster.api
+    rbac_sets.make(api, random)
+    rbac_sets.bind_policies(api, POLICIES)
+    # It evaluates aggregation itself: the rules of aggregated roles are not there yet.
+    rbac = read_rbac(connected(cluster.kubeconfig))
+    rbac_sets.aggregate(api)
+    rbac_sets.await_seen(api)
+    document = roles(*(role(name, username, *groups) for name, username, groups in MAPPED))
+    entries = [AccessEntry(f"{PREFIX}/p{n}", "STANDARD", f"p{n}", (), (one,)) for n, one in enumerate(POLICIES)]
+    known = {
+        f"{PREFIX}/{name}": (username.replace("{{SessionName}}", SESSION), groups) for name, username, groups in MAPPED
+    }
+    known |= {one.principal_arn: (one.username, tuple(map(str, one.policies))) for one in entries}
+    asked = [(rule, arn) for rule in rbac_sets.questions(random, 54) for arn in known]
+    state = EntriesState("API_AND_CONFIG_MAP", tuple(entries))
+    said = {rule: who_has_right(document, state, rbac, rule) for rule, _ in asked}
+    ours = [any(one.principal == arn and one.conditions in CERTAIN for one in said[rule]) for rule, arn in asked]
+    theirs = rbac_sets.allowed(api, ((rule, *known[arn]) for rule, arn in asked))
+    different = [(rule, arn, has) for (rule, arn), has, may in zip(asked, ours, theirs, strict=True) if has != may]
+    assert different == []
+    assert len(asked) == 702
+    assert 70 < sum(theirs) < 600
+
+
+def test_a_right_by_its_whole_path(cluster: Cluster) -> None:
+    cluster.put_aws_auth(roles(role("ci", "ci", "builders"), role("admin", "a", MASTERS)).data)
+    rule = {"apiGroups": [""], "resources": ["pods/exec", "secrets"], "verbs": ["create", "get"]}
+    user = cluster.user([rule], namespace="default")
+    builders = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "builders"}
+    rbac_sets.bind(cluster.api, "build", [builders], user.name, kind="Role", namespace="default")
+    where = ["--kubeconfig", str(cluster.kubeconfig)]
+
+    def asked(*words: str) -> Any:
+        done = run("who-can", *words, *where)
+        assert done.code == 0, done
+        return done.out
+
+    path = f"group builders > RoleBinding default/build > Role {user.name} > create, get pods/exec, secrets."
+    for words in (
+        ["create", "pods/exec"],
+        ["get", "secret"],
+        ["get", "secrets/db", "-n", "default"],
+        ["create", "po/x/exec"],
+    ):
+        assert path in asked(*words), words
+        assert "> " not in asked(*words).partition("role/admin")[2].partition("\n")[0].replace("masters > *", "")
+    assert path not in asked("get", "secrets", "-n", "kube-public")
+    assert "One principal can `get nodes`." in asked("get", "no")
+    assert "One principal can `patch deployments.apps/scale named web in any namespace`." in asked(
+        "patch", "deploy/web/scale"
+    )
+    assert "One principal can `get /metrics`." in asked("get", "/metrics")
+    assert "lists it not" not in asked("*", "*")
+    found = json.loads(asked("get", "secrets", "-o", "json"))["right"]["grants"]
+    assert {one["principal"]: one["right"]["subject"] for one in found} == {
+        f"{PREFIX}/ci": "group builders",
+        f"{PREFIX}/admin": f"group {MASTERS}",
+    }
+    assert "takes as written" not in asked("impersonate", "users")
+
+
+def test_what_cannot_be_answered_is_not_a_no(cluster: Cluster) -> None:
+    cluster.put_aws_auth({})
+    done = run("who-can", "get", "deploymnts", "--kubeconfig", str(cluster.kubeconfig))
+    assert (done.code, "Not checked: whether the cluster has a resource `deploymnts`" in done.out) == (7, True)
+    done = run("who-can", "get", "pods", "--kubeconfig", str(cluster.kubeconfig))
+    assert (done.code, done.out.strip()) == (4, "No principal can `get pods in any namespace`.")
+    may_read = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
+    client = AwsAuthClient.from_kubeconfig(path=cluster.user([may_read]).kubeconfig)
+    with pytest.raises(ForbiddenError, match="may not list clusterrolebindings"):
+        client.who_can("get", "pods")
