@@ -24,6 +24,7 @@ from awsauth.aws.identity import ClusterIdentity as ClusterIdentity, Identity as
 from awsauth.aws.instance_role import RoleSetup as RoleSetup, ensure_instance_role as ensure_instance_role
 from awsauth.client import AwsAuthClient as AwsAuthClient
 from awsauth.core.access.caller import AccessChange as AccessChange, Caller as Caller, UserInfo as UserInfo
+from awsauth.core.cluster.facts import Binding as Binding
 from awsauth.core.desired.acts import SyncAct as SyncAct, SyncReport as SyncReport
 from awsauth.core.desired.fragment import Fragment as Fragment
 from awsauth.core.diff import Diff as Diff, MappingDiff as MappingDiff, diff as diff
@@ -76,6 +77,7 @@ from awsauth.core.migration.plan import (
     MigrationPlan as MigrationPlan,
 )
 from awsauth.core.plan import Plan as Plan, load_plan_or_changes as load_plan_or_changes
+from awsauth.core.report.rbac import PolicyRule as PolicyRule, Right as Right
 from awsauth.core.report.rows import (
     AccessReport as AccessReport,
     BoundRole as BoundRole,

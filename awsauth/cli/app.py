@@ -33,7 +33,7 @@ _COMMANDS: Final = {
     "check": ("inspect_commands", "Find mistakes and risks, and fix them."),
     "fmt": ("edit_commands", "Rewrite a text that awsauth cannot edit."),
     "explain": ("inspect_commands", "Explain the access of a principal."),
-    "who-can": ("inspect_commands", "Show the principals with a group or username."),
+    "who-can": ("inspect_commands", "Show the principals with a right, group or username."),
     "report": ("inspect_commands", "Report the access of all principals."),
     "plan": ("plan_commands", "Show what changes or a manifest would do."),
     "sync": ("sync_commands", "Apply the files in which owners keep mappings."),

@@ -292,6 +292,10 @@ def entries(client: awsauth.AwsAuthClient) -> None:
     policies: tuple[awsauth.AccessPolicy, ...] = entry.policies if entry else ()
     assert_type(policies[0].name, str)
     assert_type(client.who_can(group="system:masters"), awsauth.Grants)
+    right: awsauth.Right | None = client.who_can("get", "secrets", namespace="web").grants[0].right
+    rules: tuple[awsauth.PolicyRule, ...] | None = right.rules if right else ()
+    binding: awsauth.Binding | None = right.binding if right else None
+    assert_type((rules, binding), tuple[tuple[awsauth.PolicyRule, ...] | None, awsauth.Binding | None])
 
 
 def report(client: awsauth.AwsAuthClient) -> None:

@@ -14,6 +14,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Final, NamedTuple
 
+from awsauth.boundary import public
+from awsauth.core.access.caller import conditions_for
 from awsauth.core.access.matching import names_for
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
@@ -70,6 +72,7 @@ def _with_group(resource: str, group: str) -> str:
     return f"{name}.{group}{slash}{subresource}" if group and group != ANY else resource
 
 
+@public
 @json_object
 class PolicyRule(NamedTuple):
     """A rule of a role or of an access policy.
@@ -188,6 +191,7 @@ def _selects(selector: Selector, labels: Mapping[str, str]) -> bool:
     return True
 
 
+@public
 @json_object
 class Right(NamedTuple):
     """Rules that a principal has, by a binding of RBAC or by an access policy.
