@@ -251,8 +251,6 @@ def rights(mapped: MappingEntry, rbac: Rbac, policies: Iterable[AccessPolicy] = 
         rbac: The cluster's RBAC.
         policies: The access policies of the principal's access entry.
     """
-    from awsauth.core.access.caller import conditions_for  # only for a report
-
     bindings = rbac.bindings
     for kind, templates, bound in (
         ("username", (mapped.username,), bindings.usernames),
