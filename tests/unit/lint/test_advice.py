@@ -172,17 +172,17 @@ def check_access(document: Document, after: Document, named: Mapping[str, str] =
                 written = (group, json.dumps(group, ensure_ascii=False)[1:-1])
                 assert any(in_ascii(form).lower() in text for form in written) or "\\" in text, group
     reachable = {arn: found for arn, found in old.by_principal.items() if can_match(arn) and arn not in named}
-    assert all(
-        {one.username for one in new.by_principal[arns.get(arn, arn)]}
-        == {named.get(one.username, one.username) for one in outcomes}
-        or (not outcomes[-1].username and in_ascii(new.by_principal[arns.get(arn, arn)][-1].username).lower() in text)
-        for arn, outcomes in reachable.items()
-    )
-    assert all(
-        {group for one in new.by_principal[arns.get(arn, arn)] for group in one.groups}
-        >= {named.get(group, group) for one in outcomes for group in one.groups if group == in_ascii(group)}
-        for arn, outcomes in reachable.items()
-    )
+    for arn, outcomes in reachable.items():
+        mapped = new.by_principal[arns.get(arn, arn)]
+        usernames = {one.username for one in mapped}
+        assert (
+            usernames == {one.username for one in outcomes}
+            or usernames == {named.get(one.username, one.username) for one in outcomes}
+            or (not outcomes[-1].username and in_ascii(mapped[-1].username).lower() in text)
+        )
+        groups = {group for one in mapped for group in one.groups}
+        before = {group for one in outcomes for group in one.groups if group == in_ascii(group)}
+        assert all(group in groups or named.get(group) in groups for group in before)
     assert new.accounts >= old.accounts
 
 
