@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,10 @@ _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 """By marker, the fixture that needs programs in Go."""
 
 _LONG = ("test_concurrent_writers.py", "test_controlplane.py")
+
+# Without bytecode, each of the many processes that tests start would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No law is about the speed of the machine, so no example has a deadline.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

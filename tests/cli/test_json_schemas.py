@@ -17,7 +17,7 @@ from awsauth.cli.app import program
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.changes import Deduplicate, EnsureRole, Repair, ReplaceText
 from tests.support.command_line import ADD, NODE, ROLE, manifest_in, run
-from tests.support.json_schemas import FOLDER, OUTPUTS, check_json, check_output, schemas
+from tests.support.json_schemas import FOLDER, OUTPUTS, SCHEMAS, check_json, check_output
 from tests.support.paths import PROJECT
 
 if TYPE_CHECKING:
@@ -25,17 +25,16 @@ if TYPE_CHECKING:
 
     import click
 
-MADE = schemas()
 
-
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_is_that_of_the_types(name: str) -> None:
-    Draft202012Validator.check_schema(MADE[name])
+    made = SCHEMAS[name]()
+    Draft202012Validator.check_schema(made)
     path = FOLDER / name
     if os.environ.get("AWSAUTH_REGENERATE"):
-        path.write_text(json.dumps(MADE[name], indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     written = json.loads(path.read_text(encoding="utf-8"))
-    assert without_words(written) == without_words(MADE[name]), f"AWSAUTH_REGENERATE=1 pytest writes {name} anew"
+    assert without_words(written) == without_words(made), f"AWSAUTH_REGENERATE=1 pytest writes {name} anew"
 
 
 def without_words(schema: Any) -> Any:
@@ -50,7 +49,7 @@ def without_words(schema: Any) -> Any:
 
 
 def test_the_package_holds_no_other_schemas() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == set(MADE)
+    assert {path.name for path in FOLDER.iterdir()} == set(SCHEMAS)
 
 
 def commands(group: click.Group, *before: str) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
@@ -37,6 +37,9 @@ from awsauth.health.report import HealthReport
 from awsauth.history.log import LogEntry
 from awsauth.recovery.plan import Recovery
 from tests.support.paths import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDER: Final = PROJECT / "awsauth" / "schemas"
 
@@ -86,17 +89,6 @@ OUTPUTS: Final[dict[str, dict[str, Any]]] = {
     **dict.fromkeys(_CHANGING, _CHANGE),
 }
 """By command, the members of its ``-o json``."""
-
-
-def schemas() -> dict[str, Any]:
-    """Return the schemas by the names of their files."""
-    return {
-        "output.json": _output(),
-        "plan.json": _plan(),
-        "changes.json": _changes(),
-        "policy.json": _policy(),
-        "fragment.json": _fragment(),
-    }
 
 
 @cache
@@ -207,3 +199,13 @@ def _texts_of(schema: dict[str, Any], kind: Any) -> dict[str, Any]:
     }
     summary = " ".join(documented.partition("\n\n")[0].split())
     return {**({"description": summary} if summary else {}), **({"properties": members} if members else {})}
+
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "output.json": _output,
+    "plan.json": _plan,
+    "changes.json": _changes,
+    "policy.json": _policy,
+    "fragment.json": _fragment,
+}
+"""By the name of its file, what makes a schema."""
