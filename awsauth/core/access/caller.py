@@ -10,16 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from awsauth.core.access.matching import (
-    INSTANCES_ONLY,
-    Access,
-    Outcomes,
-    can_match,
-    casefold_arn,
-    could_render,
-    is_canonical,
-    needs_instance,
-)
+from awsauth.core.access import matching
 from awsauth.core.arn import canonical_principal, is_user
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
@@ -128,7 +119,7 @@ def _session_in(arn: str) -> str | None:
 
 # The templates in the order in which the authenticator fills them in. Each has its value, in words.
 TAKES: Final = {
-    INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator reads from EC2",
+    matching.INSTANCES_ONLY: "the private DNS name of the EC2 instance, which the authenticator reads from EC2",
     "{{AccountID}}": "the account of the caller",
     "{{SessionName}}": "the name of the caller's session, with `-` for every `@`",
     "{{SessionNameRaw}}": "the name of the caller's session, unchanged",
@@ -164,7 +155,7 @@ def _values(caller: Caller) -> dict[str, str | None]:
     """Return the values of the templates, in the order of `TAKES`."""
     session = caller.session_name
     return {
-        INSTANCES_ONLY: None,
+        matching.INSTANCES_ONLY: None,
         "{{AccountID}}": caller.account,
         "{{SessionName}}": None if session is None else session.replace("@", "-"),
         "{{SessionNameRaw}}": session,
@@ -174,16 +165,20 @@ def _values(caller: Caller) -> dict[str, str | None]:
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:
     """Return the conditions under which a template becomes `name`, or None."""
-    user = is_user(casefold_arn(mapped.principal))
+    user = is_user(matching.casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    is_certain = is_canonical(mapped.principal) or ":" not in mapped.principal  # an account
+    is_certain = matching.is_canonical(mapped.principal) or ":" not in mapped.principal  # an account
     conditions = [] if is_certain else ["If the placeholder gets this value."]
-    if needs_instance(mapped):
+    if matching.needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")
     if name in rendered:
         return tuple(conditions)
-    ways = [way for template in rendered if could_render(template, name) and (way := _way(template, name, user=user))]
+    ways = [
+        way
+        for template in rendered
+        if matching.could_render(template, name) and (way := _way(template, name, user=user))
+    ]
     return (*conditions, f"If {' or '.join(dict.fromkeys(ways))}.") if ways else None
 
 
@@ -197,7 +192,7 @@ def _way(template: str, name: str, *, user: bool) -> str:
         return f"{quoted(template)} becomes this"
     marker, after = between
     value = name[len(before) : len(name) - len(after)]
-    if marker == INSTANCES_ONLY:
+    if marker == matching.INSTANCES_ONLY:
         return f"its private DNS name is {quoted(value)}"
     if marker == "{{AccountID}}":
         return f"its account is {quoted(value)}"
@@ -244,7 +239,7 @@ class AccessChange(JsonValue):
 
     def told(self, show: Callable[[str], str] = visible) -> str:
         """Return a text that follows the principal's name; `show` formats values."""
-        if not can_match(self.principal):
+        if not matching.can_match(self.principal):
             return "gets no access: no caller can have this ARN"
         if self.before == self.after:
             return f"keeps {describe_access(self.after, show)}"
@@ -254,21 +249,21 @@ class AccessChange(JsonValue):
 
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
     """Return the changes of `principals`, in their order."""
-    shown = {casefold_arn(principal): principal for principal in principals}
-    old, new = Access.of(before, shown), Access.of(after, shown)
+    shown = {matching.casefold_arn(principal): principal for principal in principals}
+    old, new = matching.Access.of(before, shown), matching.Access.of(after, shown)
     return tuple(
         AccessChange(arn, infos(arn, old.of_principal(arn)), infos(arn, new.of_principal(arn)))
         for arn in shown.values()
     )
 
 
-def infos(principal: str, outcomes: Outcomes) -> UserInfos:
+def infos(principal: str, outcomes: matching.Outcomes) -> UserInfos:
     """Return the access that mappings give a principal, each once."""
     return tuple(dict.fromkeys(_info(principal, mapped) for mapped in outcomes))
 
 
 def _info(principal: str, mapped: MappingEntry) -> UserInfo | None:
-    if is_user(principal) and needs_instance(mapped):
+    if is_user(principal) and matching.needs_instance(mapped):
         return None
     known = filled_in(mapped)
     return UserInfo(known.username, known.groups)
@@ -287,7 +282,7 @@ def filled_in(mapped: MappingEntry) -> MappingEntry:
 def caller_of(principal: str) -> Caller | None:
     """Return the caller with an ARN; None for an ARN with a placeholder."""
     try:
-        return Caller(casefold_arn(principal))
+        return Caller(matching.casefold_arn(principal))
     except AwsAuthError:
         return None
 

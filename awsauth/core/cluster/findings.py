@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from awsauth.core.access.matching import (
-    INSTANCES_ONLY,
-    Access,
-    account_of,
-    can_match,
-    could_render,
-    names_for,
-    principal_of,
-)
+from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, names_for, principal_of
 from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
 from awsauth.core.arn import SsoRole, sso_role
 from awsauth.core.cluster.facts import Bindings, ClusterNode
@@ -121,7 +113,7 @@ def nodes_here(
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
     """Whether a node can have joined by a mapping, by its name and machine."""
-    if node.compute_type == "auto" or not could_render(mapped.username, _NODE_USER + node.name):
+    if node.compute_type == "auto" or not names_for(mapped.username, [_NODE_USER + node.name]):
         return False
     return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
 
