@@ -96,10 +96,9 @@ def connect(**target: Unpack[Target]) -> AwsAuthClient:
     named = {name: _checked(name, value) for name, value in target.items()}
     kind = next((kind for kind in ("cluster", "file") if kind in named), "kubeconfig")
     if unfit := sorted(named.keys() - _FITTING[kind]):
-        raise UsageError(
-            f"{'= and '.join(unfit)}= cannot be {f'combined with {kind}=' if kind in named else 'used without cluster='}.",
-            hint="Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=.",
-        )
+        how = f"combined with {kind}=" if kind in named else "used without cluster="
+        hint = "Pass cluster= (with region=, profile=, assume_role=), or context= and kubeconfig=, or file=."
+        raise UsageError(f"{'= and '.join(unfit)}= cannot be {how}.", hint=hint)
     if kind == "file":
         return AwsAuthClient.from_file(named.pop("file"), **named)
     if kind == "cluster":

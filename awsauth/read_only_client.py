@@ -226,9 +226,9 @@ class ReadOnlyClient:
             UsageError: the client has no cluster, or cannot assume a role, or `may` cannot be read.
             InvalidValueError: `role_arn` is not the ARN of a role.
         """
-        from awsauth.health.checks import health_report
+        from awsauth.health.checks import report_on
 
-        return health_report(self._connection, self._store, role_arn=role_arn, may=may)
+        return report_on(self._connection, self._store, role_arn=role_arn, may=may)
 
     def whoami(self) -> Identity:
         """Return the caller's identity in AWS and in the cluster (see `awsauth.whoami`).

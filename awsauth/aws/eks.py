@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
     from awsauth.core.entries.model import AuthenticationMode
 
-_ARN: Final = re.compile(
-    r"arn:(?P<partition>[\w-]+):eks:(?P<region>[\w-]+):(?P<account>\d{12}):cluster/(?P<name>.+)", re.ASCII
-)
+_ARN: Final = re.compile(r"arn:[\w-]+:eks:(?P<region>[\w-]+):(?P<account>\d{12}):cluster/(?P<name>.+)", re.ASCII)
 _NAME: Final = re.compile(r"[0-9A-Za-z][\w-]{0,99}", re.ASCII)
 _MOST_SHOWN: Final = 20
 

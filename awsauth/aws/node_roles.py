@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from awsauth.aws.session import AwsSession
     from awsauth.core.entries.model import AccessEntry
 
+    Answers = Iterator[RoleUser | str]  # of a source: the users of roles, and why it cannot tell more
+
 # The API group of Karpenter for AWS; a cluster without Karpenter answers 404.
 KARPENTER: Final = "/apis/karpenter.k8s.aws"
 
@@ -62,7 +64,7 @@ def node_evidence(
     return NodeEvidence.of((answer for source in sources for answer in _or_note(source)), entries)
 
 
-def _or_note(source: Iterator[RoleUser | str]) -> Iterator[RoleUser | str]:
+def _or_note(source: Answers) -> Answers:
     """Yield the answers of a source: users of roles, and why it cannot tell more."""
     try:
         yield from source
@@ -79,7 +81,7 @@ def node_groups(session: AwsSession, cluster: EksCluster) -> NodeEvidence:
     return NodeEvidence.of(_node_groups(session, cluster))
 
 
-def _node_groups(session: AwsSession, cluster: EksCluster) -> Iterator[RoleUser | str]:
+def _node_groups(session: AwsSession, cluster: EksCluster) -> Answers:
     def described(eks: Any, name: str) -> RoleUser:
         group = eks.describe_nodegroup(clusterName=cluster.name, nodegroupName=name)["nodegroup"]
         size = group.get("scalingConfig", {}).get("desiredSize")
@@ -89,7 +91,7 @@ def _node_groups(session: AwsSession, cluster: EksCluster) -> Iterator[RoleUser 
     return _all_of(session, cluster, "node groups", "list_nodegroups", described)
 
 
-def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Iterator[RoleUser | str]:
+def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Answers:
     def described(eks: Any, name: str) -> RoleUser:
         found = eks.describe_fargate_profile(clusterName=cluster.name, fargateProfileName=name)["fargateProfile"]
         return RoleUser(found["podExecutionRoleArn"], f"Fargate profile {name}")
@@ -99,7 +101,7 @@ def _fargate_profiles(session: AwsSession, cluster: EksCluster) -> Iterator[Role
 
 def _all_of(
     session: AwsSession, cluster: EksCluster, kind: str, operation: str, described: Callable[[Any, str], RoleUser]
-) -> Iterator[RoleUser | str]:
+) -> Answers:
     """Yield the uses by all objects that an EKS operation lists.
 
     Objects that were deleted since are left out.
@@ -118,9 +120,7 @@ def _all_of(
             yield from answers
 
 
-def _instances(
-    session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None
-) -> Iterator[RoleUser | str]:
+def _instances(session: AwsSession, cluster: EksCluster, nodes: Sequence[ClusterNode] | None) -> Answers:
     """Yield the roles of the EC2 instances that are registered as nodes."""
     if nodes is None:
         yield f"The nodes of {quoted(cluster.name)} could not be listed."
@@ -159,7 +159,7 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
     return found
 
 
-def _of_profile(session: AwsSession, profile: str, who: str) -> Iterator[RoleUser | str]:
+def _of_profile(session: AwsSession, profile: str, who: str) -> Answers:
     """Yield the users of the role in an instance profile, given its name or ARN."""
     roles = get_instance_profile(session, profile.rpartition("/")[2])
     if not roles:
@@ -167,7 +167,7 @@ def _of_profile(session: AwsSession, profile: str, who: str) -> Iterator[RoleUse
     yield from (RoleUser(role.arn, who) for role in roles or ())
 
 
-def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any]) -> Iterator[RoleUser | str]:
+def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], Any]) -> Answers:
     """Yield the roles that Karpenter gives to nodes, even if it has no nodes."""
     with suppress(NotFoundError):
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
@@ -181,7 +181,7 @@ def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], An
             yield from _or_note(_node_class(session, cluster, item))
 
 
-def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> Iterator[RoleUser | str]:
+def _node_class(session: AwsSession, cluster: EksCluster, item: Fields) -> Answers:
     who = f"Karpenter's EC2NodeClass {item.object('metadata').name()}"
     spec, status = item.object("spec"), item.object("status")
     if role := spec.text("role"):

@@ -63,9 +63,7 @@ def _status_command(invocation: Invocation, /, **choices: Any) -> int:
     return _told(invocation, choices, Migration.status)
 
 
-def _changing(
-    invocation: Invocation, choices: MigrationChoices, call: Callable[[Migration], Callable[..., Result]]
-) -> int:
+def _run(invocation: Invocation, choices: MigrationChoices, call: Callable[[Migration], Callable[..., Result]]) -> int:
     """Show a step of the migration, ask, and make it."""
     return confirm_and_apply(invocation, lambda client: previewed(invocation, call(client.migration(choices))))
 
@@ -81,7 +79,7 @@ def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given
     with naming(plan or ""):
         approved = MigrationPlan.from_text(read_input(plan)) if plan else None
     choices = approved.choices if approved else _chosen(given)
-    return _changing(invocation, choices, lambda migration: partial(migration.apply, approved or migration.plan()))
+    return _run(invocation, choices, lambda migration: partial(migration.apply, approved or migration.plan()))
 
 
 @awsauth_command("finish", "client.migration().finish()", changes=(*RECORDED, *VERIFIED), params=[*_CHOICES])
@@ -91,7 +89,7 @@ def _finish_command(invocation: Invocation, /, **given: Any) -> int:
     Entries have to be proven, or accepted with unproven=ARN. The switch comes when no such mapping is left. It cannot be
     undone, and needs --allow authentication-mode=API.
     """
-    return _changing(invocation, _chosen(given), lambda migration: migration.finish)
+    return _run(invocation, _chosen(given), lambda migration: migration.finish)
 
 
 @awsauth_command("undo", "client.migration().undo()", changes=RECORDED)
@@ -100,7 +98,7 @@ def _undo_command(invocation: Invocation, /) -> int:
 
     Then the mappings decide again.
     """
-    return _changing(invocation, MigrationChoices(), lambda migration: migration.undo)
+    return _run(invocation, MigrationChoices(), lambda migration: migration.undo)
 
 
 for _command in (_plan_command, _status_command, _apply_command, _finish_command, _undo_command):

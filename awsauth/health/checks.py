@@ -151,9 +151,7 @@ _OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's
 _UNREADABLE: Final = "unknown: the caller may not read aws-auth"
 
 
-def health_report(
-    connection: Connection | None, store: Store, *, role_arn: str | None, may: Sequence[str]
-) -> HealthReport:
+def report_on(connection: Connection | None, store: Store, *, role_arn: str | None, may: Sequence[str]) -> HealthReport:
     """Check the caller's access and rights (see `AwsAuthClient.health_check`).
 
     Raises:

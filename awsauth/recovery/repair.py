@@ -55,10 +55,9 @@ class RepairRequest(NamedTuple):
             text = f"Roll aws-auth back to revision {self.rollback_to}; mappings that others added since stay"
         else:
             newest = "the newest revision in which you are an administrator (or, failing that, anyone is)"
-            others = f"If other administrators remain, your access is restored only if you allow {REGRANT}"
-            text = (
-                f"Roll aws-auth back to {newest}. Skipped if you already are one. Mappings added since stay. {others}"
-            )
+            rest = f"If other administrators remain, your access is restored only if you allow {REGRANT}"
+            stay = "Skipped if you already are one. Mappings added since stay"
+            text = f"Roll aws-auth back to {newest}. {stay}. {rest}"
         return RecoveryStep("repair", text)
 
     def make(self, client: AwsAuthClient, **how: Any) -> Result:

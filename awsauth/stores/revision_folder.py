@@ -281,7 +281,5 @@ def _file_name(number: int) -> str:
 
 def _check_name(name: str, number: int | None, found: int) -> None:
     if found != number:
-        message = (
-            f"The file {visible(name)} holds revision {found}, so it was renamed or copied by hand. It is not used."
-        )
-        raise HistoryError(message, hint="Delete it, or rename it back.")
+        message = f"The file {visible(name)} holds revision {found}, so it was renamed or copied by hand."
+        raise HistoryError(f"{message} It is not used.", hint="Delete it, or rename it back.")
