@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _RIGHTS: Final = ("list nodes", "list namespaces")
 _RIGHT: Final = "A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable."
+_TARGET: Final = ("--cluster", "--region", "--profile")
 _ALLOW: Final = "Permit switch-authentication-mode, or a guard; repeatable."
 
 
@@ -49,12 +50,7 @@ def health_command(invocation: Invocation, /, *, for_role: str | None, may: tupl
     return DONE if report.passed else FOUND
 
 
-@awsauth_command(
-    "recover",
-    "awsauth.recover(cluster, rollback_to=…, changes=[…])",
-    connection=("--cluster", "--region", "--profile"),
-    writes=True,
-)
+@awsauth_command("recover", "awsauth.recover(cluster, rollback_to=…, changes=[…])", connection=_TARGET, writes=True)
 @click.option("--to", type=int, metavar="REVISION", help="The revision to restore; by default the newest that helps.")
 @click.option("--changes", type=click.File("rb"), metavar="FILE", help="Changes to make, as for `awsauth apply`.")
 @click.option("--creator-role", metavar="ARN", help="The role that created the cluster, if you can assume it.")

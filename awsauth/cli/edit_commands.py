@@ -37,12 +37,11 @@ _HINT: Final = (
 )
 # Begins the line with the digest of the data that was edited.
 _BASE: Final = "# Edited from "
+_FROM: Final = "Apply the text in this file, without an editor."
 
 
 @awsauth_command("edit", "client.apply([awsauth.ReplaceText(key=…, text=…)])", changes=(*CHANGE, *VERIFIED))
-@click.option(
-    "--from", "source", type=click.File("rb"), metavar="FILE", help="Apply the text in this file, without an editor."
-)
+@click.option("--from", "source", type=click.File("rb"), metavar="FILE", help=_FROM)
 def edit_command(invocation: Invocation, /, *, source: IO[bytes] | None) -> int:
     """Edit the mappings in $VISUAL or $EDITOR, and check them when you save.
 
@@ -167,11 +166,10 @@ def _plan_of_text(invocation: Invocation, client: AwsAuthClient, document: Docum
     return plan
 
 
-@awsauth_command(
-    "fmt",
-    "client.apply(awsauth.normalize(client.read())), of AwsAuthClient.from_file(path, normalize=True)",
-    changes=CHANGE,
-)
+_FMT: Final = "client.apply(awsauth.normalize(client.read())), of AwsAuthClient.from_file(path, normalize=True)"
+
+
+@awsauth_command("fmt", _FMT, changes=CHANGE)
 @click.option("--check", "check_only", is_flag=True, help="Change nothing; exit with 1 if the text would change.")
 def fmt_command(invocation: Invocation, /, *, check_only: bool) -> int:
     """Rewrite a text that awsauth cannot edit.

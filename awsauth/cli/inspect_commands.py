@@ -61,14 +61,10 @@ def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
 
 _SEVERITIES: Final = ("error", "warning", "note")
 _NOTHING: Final = "Nothing found."
+_CHECK: Final = "client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))"
 
 
-@awsauth_command(
-    "check",
-    "client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))",
-    changes=(*CHANGE, *VERIFIED),
-    outputs=("text", "json", "markdown", "github"),
-)
+@awsauth_command("check", _CHECK, changes=(*CHANGE, *VERIFIED), outputs=("text", "json", "markdown", "github"))
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")
 @choice("--fail-on", _SEVERITIES, "warning", "The lowest severity for exit code 1.")
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:

@@ -25,9 +25,8 @@ from awsauth.stores.memory import MemoryStore
 from awsauth.stores.store import Store
 
 _FILE: Final = click.argument("source", metavar="FILE", type=click.File("rb"))
-_KEEP_NODES: Final = click.option(
-    "--keep-nodes", is_flag=True, help="With a manifest, keep the node mappings that only the live state has."
-)
+_KEEP: Final = "With a manifest, keep the node mappings that only the live state has."
+_KEEP_NODES: Final = click.option("--keep-nodes", is_flag=True, help=_KEEP)
 
 
 def _show(invocation: Invocation, values: dict[str, Any], diff: Diff, findings: Sequence[Finding], last: str) -> None:

@@ -38,31 +38,24 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _RESTORE: Final = "pass restore_ownership=True"
 
 
+_PLAN: Final = "Only show the changes: exit code 1 if any, or if a record is lost; 6 on a conflict."
+_IF_MAPPED: Final = "With extend, add groups to entries with the same username and no owner."
+_MAX_REMOVALS: Final = "The most entries to remove of each owner.  [default: 5 or 20%, the larger]"
+_APPROVED: Final = "Only make the changes in this output of --plan -o json."
+_PATH: Final = click.Path(exists=True, allow_dash=True)
+
+
 @awsauth_command("sync", "client.sync([awsauth.Fragment.from_text(text)])", changes=RECORDED)
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=click.Path(exists=True, allow_dash=True)
-)
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|FOLDER...", type=_PATH)
 @click.option("--owner", metavar="NAME", help="The owner for manifests of aws-auth, which do not name one.")
-@click.option(
-    "--plan",
-    "--check",
-    "plans",
-    is_flag=True,
-    help="Only show the changes: exit code 1 if any, or if a record is lost; 6 on a conflict.",
-)
+@click.option("--plan", "--check", "plans", is_flag=True, help=_PLAN)
 @click.option("--adopt", is_flag=True, help="Take over entries that no owner applied.")
-@choice(
-    "--if-mapped", ["fail", "extend"], "fail", "With extend, add groups to entries with the same username and no owner."
-)
+@choice("--if-mapped", ["fail", "extend"], "fail", _IF_MAPPED)
 @click.option("--take-from", metavar="OWNER", multiple=True, help="Take over entries of another owner; repeatable.")
 @choice("--on-drift", get_args(OnDrift), "restore", "What to do with entries that another writer changed or removed.")
 @choice("--prune", ["unchanged", "force"], "unchanged", "With force, also remove entries that another writer changed.")
 @click.option("--release", metavar="ARN", multiple=True, help="Keep an entry mapped, and forget its owner; repeatable.")
-@click.option(
-    "--max-removals",
-    metavar="NUMBER|PERCENT%",
-    help="The most entries to remove of each owner.  [default: 5 or 20%, the larger]",
-)
+@click.option("--max-removals", metavar="NUMBER|PERCENT%", help=_MAX_REMOVALS)
 @click.option("--allow-empty", is_flag=True, help="Allow an owner without entries.")
 @click.option("--restore-ownership", is_flag=True, help="Take lost records of owners from the revisions.")
 @click.option("--exclusive", is_flag=True, help="Also report entries without an owner; exit code 1 with --check.")
@@ -71,9 +64,7 @@ _RESTORE: Final = "pass restore_ownership=True"
     is_flag=True,
     help="Apply the access entries of the fragments, and not their mappings. Not with --exclusive or --restore-ownership.",
 )
-@click.option(
-    "--approved", metavar="FILE", type=click.File("rb"), help="Only make the changes in this output of --plan -o json."
-)
+@click.option("--approved", metavar="FILE", type=click.File("rb"), help=_APPROVED)
 def sync_command(
     invocation: Invocation,
     /,
