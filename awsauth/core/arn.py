@@ -202,9 +202,8 @@ def _other_kind(arn: str, wanted: str, parts: ArnParts) -> InvalidValueError:
     service, kind = parts.service, parts.kind
     known = {("iam", "user"): "a user", ("iam", "role"): "a role", ("iam", "root"): "an account's root"}
     found = known.get((service, kind), f"something else ({quoted(f'{service} {kind}', 40)})")
-    hints = dict.fromkeys(("user", "root"), "Map it as a user.") | dict.fromkeys(
-        ("role", "assumed-role"), "Map it as a role."
-    )
+    hints = dict.fromkeys(("user", "root"), "Map it as a user.")
+    hints |= dict.fromkeys(("role", "assumed-role"), "Map it as a role.")
     hint = hints.get(kind, "Give the ARN of an IAM role or user.")
     return _invalid(arn, f"is not the ARN of {wanted} but of {found}", hint)
 

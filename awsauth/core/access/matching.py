@@ -303,11 +303,9 @@ def reduces_access(before: Access, after: Access) -> bool:
         return True
     for principal, old in before.by_principal.items():
         new = after.by_principal.get(principal, ())
-        if (
-            new != old
-            and can_match(principal)
-            and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
-        ):
+        if new == old or not can_match(principal):
+            continue
+        if not new or lost_groups(old, new) or _usernames(old) != _usernames(new):
             return True
     # A principal that had access by its account gets the username of its new mapping.
     return bool(before.accounts) and any(

@@ -116,9 +116,8 @@ def _kind(role: Any) -> str:
 # What pydantic adds to the path of a role.
 _KINDS: Final = ("role", "permission set")
 
-AnyRole = Annotated[
-    Annotated[WantedRole, Tag(_KINDS[0])] | Annotated[WantedSsoRole, Tag(_KINDS[1])], Discriminator(_kind)
-]
+_Tagged = Annotated[WantedRole, Tag(_KINDS[0])] | Annotated[WantedSsoRole, Tag(_KINDS[1])]
+AnyRole = Annotated[_Tagged, Discriminator(_kind)]
 """A role, by its ARN or name or by its permission set."""
 
 

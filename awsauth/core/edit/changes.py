@@ -354,9 +354,8 @@ def _from_json(index: int, value: Any, locations: Mapping[Path, str]) -> Any:
     kind = value.get("change") if isinstance(value, dict) else None
     faulty: list[str] = []
     if not isinstance(value, dict):
-        error: AwsAuthError = validation.wrong(
-            "A change", value, "an object", 'Write one such as {"change": "EnsureRole", …}.'
-        )
+        hint = 'Write one such as {"change": "EnsureRole", …}.'
+        error: AwsAuthError = validation.wrong("A change", value, "an object", hint)
     elif not isinstance(kind, str) or kind not in KINDS:
         faulty = ["change"] if isinstance(kind, str) else []
         problem = f"There is no change {quoted(kind)}" if isinstance(kind, str) else "`change` has to name the change"

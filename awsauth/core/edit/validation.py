@@ -210,11 +210,11 @@ def check_entry(principal_arn: str, kind: str, named: object, policies: Iterable
 # The beginnings of usernames that EKS keeps for itself.
 _OF_AWS: Final = ("system:", "eks:", "aws:", "amazon:", "iam:")
 _NO_USERNAME: Final = f"It may not begin with {', '.join(_OF_AWS)}, and needs a colon before the session's name."
-_NO_GROUP: Final = (
-    "For system:masters, give the policy AmazonEKSClusterAdminPolicy. For others, bind a group of your own."
-)
+_FOR_MASTERS: Final = "For system:masters, give the policy AmazonEKSClusterAdminPolicy."
+_NO_GROUP: Final = f"{_FOR_MASTERS} For others, bind a group of your own."
 
 _any_text = _text(str)
+_entry_group = _text(partial(_entry_text, "group", ("system:", BRIDGE_GROUP), _NO_GROUP))
 
 
 # Each is the `metadata` of a dataclass's field.
@@ -231,9 +231,7 @@ TEXT: Final = {"check": lambda name, value: value if value is None else _any_tex
 FLAG: Final = {"check": _flag}
 ENTRY_PRINCIPAL: Final = {"check": _text(arns.entry_principal)}
 ENTRY_USERNAME: Final = {"check": _or_none(_text(partial(_entry_text, "username", _OF_AWS, _NO_USERNAME)))}
-ENTRY_GROUPS: Final = {
-    "check": _or_none(_list(_text(partial(_entry_text, "group", ("system:", BRIDGE_GROUP), _NO_GROUP))))
-}
+ENTRY_GROUPS: Final = {"check": _or_none(_list(_entry_group))}
 ENTRY_POLICY: Final = {"check": _text(_entry_policy)}
 ENTRY_POLICIES: Final = {"check": _or_none(_list(ENTRY_POLICY["check"]))}
 KEY: Final = {"check": _one_of(KEYS)}

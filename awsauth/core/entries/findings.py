@@ -136,10 +136,8 @@ def _beside(mapped: MappingEntry, at: Location | None, entry: AccessEntry) -> Fi
     elif is_admin and entry.type and not entry.is_administrator:
         code, message = "entry-narrower", f"The mapping makes {named} an administrator, and its access entry does not."
     elif entry.policies and not is_admin:
-        code, message = (
-            "entry-wider",
-            f"The access entry of {named} has policies, and its mapping is no administrator's.",
-        )
+        code = "entry-wider"
+        message = f"The access entry of {named} has policies, and its mapping is no administrator's."
     remove = command_line(*_REMOVE, entry.principal_arn)
     hint = hint or f"Change the access entry, delete it so that the mapping counts (`{remove}`), or remove the mapping."
     return Finding(code, severity, message, impact, hint, at, mapped.principal)

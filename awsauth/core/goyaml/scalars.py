@@ -20,9 +20,8 @@ Style = Literal["plain", "single", "double"]
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 # The short names of tags that a scalar has to fit. Every other tag makes a scalar text.
-CHECKED_TAGS: Final = {
-    f"tag:yaml.org,2002:{name}": name for name in ("null", "bool", "int", "float", "timestamp", "binary")
-}
+_CHECKED: Final = ("null", "bool", "int", "float", "timestamp", "binary")
+CHECKED_TAGS: Final = {f"tag:yaml.org,2002:{name}": name for name in _CHECKED}
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
 _BOOLS: Final = tuple(

@@ -53,9 +53,8 @@ def _must_fit(is_fit: Callable[[str], object], problem: str) -> AfterValidator:
 
 
 def _whole(value: Any) -> Any:
-    number = (
-        int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10 else value
-    )
+    is_text_of_one = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10
+    number = int(value) if is_text_of_one else value
     if isinstance(number, bool) or not isinstance(number, int) or number < 0:
         raise ValueError("is not a whole number, 0 or more")
     return number

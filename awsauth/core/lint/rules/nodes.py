@@ -260,9 +260,8 @@ def session_node(context: LintContext) -> Iterator[Match]:
         is_windows = fits_no_node(item.mapped)
         is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
         if is_other and not _is_for_people(context, item):
-            message = (
-                "The session name is the node's name, as for Fargate and hybrid nodes, but this looks like neither."
-            )
+            names = "The session name is the node's name, as for Fargate and hybrid nodes"
+            message = f"{names}, but this looks like neither."
             danger = "Anyone who assumes the role can be any node."
             impact = f"EC2 nodes join only if their name is the instance id. {danger}"
             hint = _by_callers(item, nodes=f"Write {quoted(_INSTANCE)} for nodes on EC2.", others=f"{_OWN_NAME}.")

@@ -228,9 +228,8 @@ def _joined(context: LintContext, key: Key, entry: Entry, names: list[Node], arn
     no_access = f"{', '.join(lost)} {'has' if len(lost) == 1 else 'have'} no access"
     message = f"{len(arns)} mappings run together: `{ARN_FIELD[key]}` appears {len(arns)} times in this entry."
     impact = f"Only {quoted(counts, 100)} counts, with fields of more than one mapping; {no_access}."
-    hint = (
-        f"Put `- ` {where}, with its dash below that of the first mapping." if is_block else f"End a mapping {where}."
-    )
+    dash = f"Put `- ` {where}, with its dash below that of the first mapping."
+    hint = dash if is_block else f"End a mapping {where}."
     second = names[starts[1]]
     return Match(message, impact, hint, Location.of(key, context.document.data[key], second.start, second.end), counts)
 
