@@ -149,15 +149,11 @@ class ChangeApplier(NamedTuple):
     def _guard_context(self, proposal: PendingChange) -> tuple[GuardContext, tuple[Finding, ...]]:
         snapshot, restoration = proposal.snapshot, proposal.restoration
         known = GuardContext(
-            uid=snapshot.uid,
-            binary_bytes=snapshot.binary_bytes,
-            regranted=_regranted(restoration, self.writer()) if restoration else {},
-            revision_uid=restoration.uid if restoration else "",
-            readable=restoration.readable if restoration else None,
-            policy=self.policy,
-            object_findings=snapshot.findings,
-            is_rollback=restoration is not None,
+            uid=snapshot.uid, binary_bytes=snapshot.binary_bytes, policy=self.policy, object_findings=snapshot.findings
         )
+        if restoration:
+            known = known._replace(revision_uid=restoration.uid, readable=restoration.readable, is_rollback=True)
+            known = known._replace(regranted=_regranted(restoration, self.writer()))
         return self.cluster_context.for_change(proposal.merged, known) if self.cluster_context else (known, ())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -139,17 +140,9 @@ class _Recovering:
         except AwsAuthError as error:
             self._tell(error)
             raise
-        return Recovery(
-            plan,
-            done=tuple(self._done),
-            result=result,
-            explanation=explanation,
-            administrators=administrators,
-            seen=seen,
-            left=tuple(self._left()),
-            entries=self._entries,
-            notes=(*self._found.notes, *self._notes),
-        )
+        report = Recovery(plan, done=tuple(self._done), result=result, explanation=explanation, seen=seen)
+        left, notes = tuple(self._left()), (*self._found.notes, *self._notes)
+        return replace(report, administrators=administrators, left=left, entries=self._entries, notes=notes)
 
     def _open_access(self) -> None:
         if self._found.way != "access-entry":
