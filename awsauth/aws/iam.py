@@ -111,8 +111,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
             # The same words for all, so that a missing permission is one note.
             with session.calling("iam", f"{kind}s cannot be looked up", unless=MISSING) as iam:
                 name = {f"{kind}Name": arn.rpartition("/")[2]}
-                found = iam.get_user(**name) if kind == "User" else iam.get_role(**name)
-                known = found[kind]
+                known = (iam.get_user if kind == "User" else iam.get_role)(**name)[kind]
                 used = known.get("RoleLastUsed", {}).get("LastUsedDate")
                 times = (moment and moment.astimezone(timezone.utc) for moment in (known["CreateDate"], used))
                 return FoundPrincipal(known["Arn"], *times), ""

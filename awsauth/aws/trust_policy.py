@@ -66,8 +66,7 @@ def trust_in_ec2(policy: Any, partition: str) -> Trust:
             continue
         whom, effect = _names(statement, service), statement.get("Effect")
         if whom and effect in ("Allow", "Deny"):
-            into = denied if effect == "Deny" else allowed[whom]
-            into.append(_condition_keys(statement))
+            (denied if effect == "Deny" else allowed[whom]).append(_condition_keys(statement))
     if () in denied:
         return Trust("denied")
     ways = allowed["service"] or allowed["everybody"]

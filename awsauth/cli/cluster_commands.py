@@ -66,8 +66,7 @@ def recover_command(
 
     It works through the EKS API.
     """
-    unfit = sorted(invocation.target.keys() - {"cluster", "region", "profile"})
-    if "cluster" not in invocation.target or unfit:
+    if "cluster" not in invocation.target or invocation.target.keys() - {"cluster", "region", "profile"}:
         options = "pass --cluster NAME, and of the other target options only --region and --profile"
         other = "If your context still has access, use `awsauth rollback --context NAME`."
         raise click.UsageError(f"`recover` works through the EKS API: {options}. {other}")

@@ -82,8 +82,7 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
     hint = in_options(error.hint)
     if isinstance(error, UnprovenHistoryError):
         revision, context = str(error.revisions[0]), click.get_current_context(silent=True)
-        is_sure = invocation.how.yes or (context and context.params.get("yes"))
-        yes = ["--yes"] if is_sure else []
+        yes = ["--yes"] if invocation.how.yes or (context and context.params.get("yes")) else []
         difference = targeted_command(invocation, "diff", revision)
         restoring = targeted_command(invocation, invocation.command, "--to", revision, *yes)
         hint = f"Look at the difference, then name the revision:\n  {difference}\n  {restoring}"

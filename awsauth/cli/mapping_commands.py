@@ -80,8 +80,7 @@ def _username_of(client: AwsAuthClient, key: Any, principal: str) -> str:
     if not principal.startswith("arn:"):
         message = f"{quoted(principal, 200)} is a name, not an ARN. Only an ARN is looked up in the mappings."
         raise UsageError(message, hint="Give the ARN, or the username with --username.")
-    arn = casefold_arn(canonical(principal))
-    found = entries_for(client.read().reading(key), arn)
+    found = entries_for(client.read().reading(key), casefold_arn(canonical(principal)))
     usernames = {mapped.username for mapped in found.values()}
     if len(usernames) != 1:
         message = f"{quoted(principal, 200)} is {'mapped to several usernames' if usernames else 'not mapped yet'}."

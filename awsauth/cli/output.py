@@ -153,8 +153,7 @@ class Output:
         if not (sys.stderr.isatty() if to_error else self.is_terminal):
             return text
         width = shutil.get_terminal_size().columns
-        lines = (_filled(line, width) if _PROSE.match(line) else line for line in text.split("\n"))
-        return "\n".join(lines)
+        return "\n".join(_filled(line, width) if _PROSE.match(line) else line for line in text.split("\n"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[int] = (0,)) -> str:
         """Return a table with a line for each row.

@@ -122,8 +122,7 @@ class EksClusterInfo:
         Raises:
             AwsServiceError, CredentialsError: EKS does not answer.
         """
-        uses = self.authentication_mode() != "CONFIG_MAP"
-        return self.entry_calls().of_caller(arn) if uses else None
+        return self.entry_calls().of_caller(arn) if self.authentication_mode() != "CONFIG_MAP" else None
 
     def entry_calls(self) -> AccessEntries:
         """Return the calls that read and change access entries; they keep no answers.
