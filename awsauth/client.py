@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from awsauth.apply import ChangeApplier, Result, result_of
@@ -93,7 +93,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
 
     @classmethod
     def from_kubeconfig(
-        cls, context: str | None = None, path: str | os.PathLike[str] | None = None, **how: Unpack[ClusterOptions]
+        cls, context: str | None = None, path: str | PathLike[str] | None = None, **how: Unpack[ClusterOptions]
     ) -> Self:
         """Return a client for the cluster of a kubeconfig's context.
 
@@ -158,7 +158,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
     @classmethod
     def from_file(
         cls,
-        path: str | os.PathLike[str],
+        path: str | PathLike[str],
         *,
         author: str | None = None,
         policy: Policy | None = None,
@@ -177,7 +177,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         Raises:
             UsageError: `path` is empty or not a path.
         """
-        check_texts(required=["file"], file=str(path) if isinstance(path, os.PathLike) else path)
+        check_texts(required=["file"], file=str(path) if isinstance(path, PathLike) else path)
         from awsauth.stores.file import FileStore
 
         return cls(FileStore(path, normalize=normalize), author=author, policy=policy)

@@ -23,17 +23,14 @@ if TYPE_CHECKING:
     from awsauth.client import AwsAuthClient
     from awsauth.core.plan import Plan
 
+    Planner = Callable[..., Plan]  # given the client and the parameters
+
 # By argument the data key in which the username is looked up, if it is not given.
 _KEYS: Final = {"role_arn": "mapRoles", "user_arn": "mapUsers"}
 
 
 def change_command(
-    group: click.Group | None,
-    name: str,
-    call: str,
-    does: str,
-    *params: click.Parameter,
-    plan: Callable[..., Plan] | None = None,
+    group: click.Group | None, name: str, call: str, does: str, *params: click.Parameter, plan: Planner | None = None
 ) -> click.Command:
     """Return a command that plans a change, shows it, and makes it.
 

@@ -165,10 +165,7 @@ class Output:
         width = shutil.get_terminal_size().columns
         if self.is_terminal and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
             return "\n".join(_record(header, row, titles, width) for row in shown)
-        first, *others = (
-            _GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (header, *shown)
-        )
+        first, *others = [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in (header, *shown)]
         return "\n".join([click.style(first, bold=True), *others])
 
 

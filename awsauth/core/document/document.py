@@ -59,6 +59,7 @@ def _full_reader() -> Any:
 Origin = Callable[["Location"], "Location"]  # converts a place in a data key's text to the place in the manifest file
 
 
+_NOWHERE: Final[Mapping[str, Origin]] = MappingProxyType({})
 _ABSENT: Final = {key: ParsedList(key, "", (), ListLayout("empty")) for key in KEYS}
 
 
@@ -81,11 +82,7 @@ class Document(NotebookValue):
     __slots__ = ("_data", "_origins", "_readings", "is_fragment")
 
     def __init__(
-        self,
-        data: Mapping[str, str],
-        *,
-        origins: Mapping[str, Origin] = MappingProxyType({}),
-        is_fragment: bool = False,
+        self, data: Mapping[str, str], *, origins: Mapping[str, Origin] = _NOWHERE, is_fragment: bool = False
     ) -> None:
         self.is_fragment = is_fragment
         self._data = MappingProxyType(_checked(data))
