@@ -20,6 +20,7 @@ from awsauth.core.edit.changes import EnsureEntry
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.view import EntriesState
 from awsauth.core.migration.classify import migration_plan
+from awsauth.core.migration.logs import LoginLogs
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts
 from awsauth.errors import EditError, InvalidValueError
 from tests.support.callers import ACCESS_KEY, callers_of
@@ -82,7 +83,9 @@ class World:
             if random.random() < 0.3:
                 usernames[arn] = random.choice(("ci", "a:{{SessionName}}", "people:{{SessionNameRaw}}"))
             accept += [f"{what}={arn}" for what in ("loses", "gains", "unproven") if random.random() < 0.4]
-        return MigrationChoices(usernames, arns, accept, random.choice(("policy", "group")))
+        came_in = {caller.canonical_arn: MADE_ON for caller in self.callers if random.random() < 0.5}
+        logs = LoginLogs(came_in, MADE_ON) if random.random() < 0.5 else None
+        return MigrationChoices(usernames, arns, accept, random.choice(("policy", "group")), logs)
 
     def after(self, plan: MigrationPlan, mode: AuthenticationMode) -> list[GivenEntry]:
         """Return the entries after a migration: EKS refuses those with a wrong path, and makes its own."""
