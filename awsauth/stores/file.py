@@ -26,8 +26,7 @@ from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
 from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
 from awsauth.stores.owners_file import OwnersFile
-from awsauth.stores.revision_folder import BEGUN, RevisionFolder
-from awsauth.stores.revision_yaml import to_yaml
+from awsauth.stores.revision_folder import BEGUN, RevisionFolder, to_yaml
 from awsauth.stores.store import Snapshot, Store
 from awsauth.system.backoff import Backoff
 

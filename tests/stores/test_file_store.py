@@ -22,7 +22,7 @@ from awsauth.history.rollback import RollbackProposal
 from awsauth.stores import file as file_module
 from awsauth.stores.atomic_write import replace_file
 from awsauth.stores.file import FileStore
-from awsauth.stores.revision_yaml import to_yaml
+from awsauth.stores.revision_folder import to_yaml
 from awsauth.stores.store import InvalidRevision
 from awsauth.system.backoff import Backoff
 from tests.support.forked import all_running, ended
