@@ -1,4 +1,4 @@
-"""The commands that look at the mappings: `get`, `check`, `explain` and `who-can`."""
+"""The commands that inspect access, such as `get`, `check` and `report`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import awsauth
 from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import run_change
+from awsauth.cli.errors import in_options
 from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
@@ -20,13 +21,13 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
-from awsauth.core.serialization import FLAT, JsonValue
+from awsauth.core.serialization import FLAT, JsonValue, json_text
 from awsauth.core.text.display import code, command_line, fenced, visible
 from awsauth.errors import FileError
 from awsauth.report.formats import markdown_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
@@ -64,7 +65,7 @@ _NOTHING: Final = "Nothing found."
 _CHECK: Final = "client.check(), and client.apply(awsauth.fixes(client.read(), client.check()))"
 
 
-@awsauth_command("check", _CHECK, changes=(*CHANGE, *VERIFIED), outputs=("text", "json", "markdown", "github"))
+@awsauth_command("check", _CHECK, changes=(*CHANGE, *VERIFIED), outputs=("text", "json", "markdown", "github", "sarif"))
 @click.option("--fix", is_flag=True, help="First apply the safe fixes.")
 @choice("--fail-on", _SEVERITIES, "warning", "The lowest severity for exit code 1.")
 def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
@@ -110,12 +111,20 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
     elif invocation.output == "markdown":
         invocation.screen.print(findings_as_markdown(found) or _NOTHING)
+    elif invocation.output == "sarif":
+        _print_sarif(invocation, found)
     elif invocation.output == "github":
         for finding, at in zip(found, places, strict=True):
             invocation.screen.command_ci(annotation(finding, file, at))
     else:
         locations = [f"{visible(file)}:{at.line}:{at.column}: " if file and at else "" for at in places]
         invocation.screen.print(invocation.screen.findings(found, locations) or _NOTHING)
+
+
+def _print_sarif(invocation: Invocation, found: Iterable[Finding]) -> None:
+    from awsauth.report.sarif import findings_as_sarif
+
+    invocation.screen.print(json_text(findings_as_sarif(found, invocation.where, invocation.file, in_options)))
 
 
 # By the source that decides, the note of a mapping.
@@ -223,7 +232,7 @@ def _entry_cells(entry: AccessEntry, shown: PrincipalAccess) -> Sequence[str]:
     return "entry", entry.principal_arn, entry.username, ", ".join(groups), ", ".join(filter(None, notes))
 
 
-@awsauth_command("report", "client.report()", outputs=("text", "json", "markdown", "csv", "html"))
+@awsauth_command("report", "client.report()", outputs=("text", "json", "markdown", "csv", "html", "sarif"))
 def report_command(invocation: Invocation, /) -> None:
     """Report who has access, as whom, and what each principal may do.
 
@@ -241,6 +250,9 @@ def report_command(invocation: Invocation, /) -> None:
     elif invocation.output == "csv":
         screen.print(report_as_csv(report))
         screen.tell(screen.findings(report.not_checked))
+    elif invocation.output == "sarif":
+        of_rows = [finding for row in report.principals for finding in row.findings]
+        _print_sarif(invocation, [*of_rows, *report.findings, *report.not_checked])
     elif invocation.output == "html":
         from awsauth.report.html import report_as_html
 

@@ -183,7 +183,7 @@ class ChangeOptions(NamedTuple):
         return {**passed, "history": not self.no_history}
 
 
-OutputFormat = Literal["text", "json", "markdown", "github", "csv", "html"]
+OutputFormat = Literal["text", "json", "markdown", "github", "csv", "html", "sarif"]
 # The version of the JSON that commands print. A higher one has other fields, or fields with another meaning.
 VERSION: Final = 1
 
