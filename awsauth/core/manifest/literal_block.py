@@ -12,9 +12,9 @@ from itertools import accumulate
 from typing import Final
 
 from awsauth.core.goyaml.nodes import BOM, Node
-from awsauth.core.manifest.source import check_lines, manifest_error
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start
+from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start, newline_of
 from awsauth.core.text.unified_diff import changed_lines
 
 STEP: Final = 2  # the extra indentation of a new block, unless a neighbor has another one
@@ -38,8 +38,8 @@ def header_of(text: str, node: Node) -> tuple[int, str, str]:
     return match.end(), match[1] or match[4] or "", match[2] or match[3] or ""
 
 
-def new_literal(text: str, offset: int, value: str, column: int, step: int = STEP) -> tuple[str, list[str]]:
-    """Return the header and the lines, without line breaks, of a block with `value`.
+def new_literal(text: str, offset: int, value: str, column: int, step: int = STEP) -> tuple[str, str]:
+    """Return the header, without its line break, and the lines of a block with `value`.
 
     Args:
         text: The outer text.
@@ -54,7 +54,7 @@ def new_literal(text: str, offset: int, value: str, column: int, step: int = STE
     lines = inner_lines(value)
     _check_characters(text, offset, value)
     digit = str(step) if _needs_indicator(lines) else ""
-    return f"|{digit}{_chomping(value)}", _indented(lines, column + step)
+    return f"|{digit}{_chomping(value)}", _indented(lines, column + step, newline_of(text))
 
 
 def place_below(text: str, position: int, value: str) -> int:
@@ -74,7 +74,7 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
     `node` is the block of `key`. Other lines stay.
 
     Raises:
-        ManifestError: a literal block cannot hold a line break or character, or a splice touches a template.
+        ManifestError: a literal block cannot hold a line break or character.
     """
     _check_breaks(text, key, node)
     header_end, digit, _ = header_of(text, node)
@@ -90,9 +90,7 @@ def edit_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splice]:
         added = new_lines[change.new_start : change.new_end]
         _check_characters(text, node.start, "".join(added))
         eol = "\r\n" if text.endswith("\r\n", 0, starts[min(change.old_start + 1, change.old_end)]) else "\n"
-        body = "".join(line + eol for line in _indented(added, indent))
-        splices.append(Splice(starts[change.old_start], starts[change.old_end], body))
-    check_lines(text, splices)
+        splices.append(Splice(starts[change.old_start], starts[change.old_end], _indented(added, indent, eol)))
     splices = _header_splices(text, node, wanted, indent - column) + splices
     # Blank lines below the block would become part of its text.
     blank = text[starts[-1] : node.end]
@@ -126,8 +124,8 @@ def inner_lines(value: str) -> list[str]:
     return value.removesuffix("\n").split("\n") if value else []
 
 
-def _indented(lines: list[str], indent: int) -> list[str]:
-    return [" " * indent + line if line else "" for line in lines]
+def _indented(lines: list[str], indent: int, eol: str) -> str:
+    return "".join([(" " * indent + line if line else "") + eol for line in lines])
 
 
 def _chomping(value: str) -> str:

@@ -18,7 +18,7 @@ from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.outer_edits import edit_scalar, fill_empty, insert_key, remove_key, to_literal
-from awsauth.core.manifest.source import manifest_error, template_spans
+from awsauth.core.manifest.source import check_templates, manifest_error, template_spans
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 from awsauth.errors import ManifestError
@@ -116,16 +116,22 @@ class Manifest:
         Raises:
             ManifestError: as for `with_data`.
         """
-        wanted = {name: other for name, other in self.data.items() if name != key}
-        if value is not None:
-            wanted[key] = value
-        return self._edited(key, self._splices(key, value), wanted)
+        found, text = self.found, self.found.text
+        _check_shared(text, found)
+        others = {name: other for name, other in self.data.items() if name != key}
+        if value is None:
+            return self._edited(key, remove_key(text, found.data, key) if found.data else [], others)
+        if found.data is None:
+            return self._edited("data", insert_key(text, found.document, "data", None), self.data).with_key(key, value)
+        return self._edited(key, self._splices(key, value, found.data), {**others, key: value})
 
     def _edited(self, key: str, splices: list[Splice], wanted: Mapping[str, str]) -> Manifest:
         """Return the manifest with splices applied.
 
-        Raise unless the data is as wanted and nothing else has changed.
+        Raise unless the data is as wanted and nothing else has changed, templates included.
         """
+        present = fields(self.found.data).get(key)
+        check_templates(self.found.text, splices, present[1].start if present else len(self.text))
         try:
             changed = Manifest.parse(spliced(self.found.text, splices).removesuffix(self.found.text[len(self.text) :]))
         except ValueError as error:
@@ -134,19 +140,13 @@ class Manifest:
             raise self._unsafe(key)
         return changed
 
-    def _splices(self, key: str, value: str | None) -> list[Splice]:
-        found, text = self.found, self.found.text
-        data, is_json = found.data, found.is_json
-        _check_shared(text, found)
-        if value is None:
-            return [] if data is None else remove_key(text, data, key)
-        if data is None:
-            return insert_key(text, found.document, ["data", key], value, is_json=is_json)
+    def _splices(self, key: str, value: str, data: Node) -> list[Splice]:
+        found, text, is_json = self.found, self.found.text, self.found.is_json
         if not data.children and found.data_key is not None:
             return fill_empty(text, found.document, found.data_key, data, name=key, value=value, is_json=is_json)
         present = fields(data).get(key)
         if present is None:
-            return insert_key(text, data, [key], value, is_json=is_json)
+            return insert_key(text, data, key, value)
         return edit_scalar(text, *present, value, flow=data.style == "flow", is_json=is_json)
 
     def _unsafe(self, key: str) -> ManifestError:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Final
 
+from awsauth.core.edit.entry_writer import delimiters
 from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import plain_type
 from awsauth.core.manifest import literal_block as block
-from awsauth.core.manifest.source import check_lines, check_spans, manifest_error
+from awsauth.core.manifest.source import manifest_error
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import ODD_CHARACTERS, Splice, line_end, line_start, newline_of, same_end, same_start
 from awsauth.core.text.unified_diff import changed_lines
@@ -56,7 +57,7 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
         is_json: Whether the outer text is JSON.
 
     Raises:
-        ManifestError: the form of the value cannot be edited alone, or a splice touches a template.
+        ManifestError: the form of the value cannot be edited alone.
     """
     _check_form(text, key, node, text[node.start : node.end], is_json=is_json)
     if node.style == "|":
@@ -67,13 +68,10 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
     if node.style == "'" and re.fullmatch(_ONE_LINE, wanted):
         return _edit_between_quotes(text, node, wanted, _single_escaped, _ESCAPED_IN_SINGLE)
     if flow:
-        splices = [_replaced(text, node, f'"{double_escaped(wanted)}"')]
-    elif one_line:
-        splices = [_replaced(text, node, quoted_scalar(wanted))]
-    else:
-        splices = _become_literal(text, key, node, wanted)
-    check_spans(text, splices[:1], (node.start, node.end))
-    return splices
+        return [_replaced(text, node, f'"{double_escaped(wanted)}"')]
+    if one_line:
+        return [_replaced(text, node, quoted_scalar(wanted))]
+    return _become_literal(text, key, node, wanted)
 
 
 def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
@@ -82,20 +80,12 @@ def to_literal(text: str, key: Node, node: Node) -> list[Splice]:
     They are necessary if `edit_scalar` refuses its form.
 
     Raises:
-        ManifestError: a literal block cannot hold one of its characters, or a splice touches a template.
+        ManifestError: a literal block cannot hold one of its characters.
     """
     is_shared = node.kind != "scalar" or node.anchor is not None or node.tag
     if is_shared or not node.value or not _form(node, text[node.start : node.end]):
         return []
-    if node.style == ">":
-        header, lines = block.new_literal(text, node.start, node.value, block.column_of(text, key.start))
-        end, eol = block.header_of(text, node)[0], newline_of(text)
-        body = "".join(line + eol for line in lines)
-        splices = [Splice(node.start, end, header), Splice(line_end(text, end), node.end, body)]
-    else:
-        splices = _become_literal(text, key, node, node.value)
-    check_spans(text, splices, (node.start, node.end))
-    return splices
+    return _become_literal(text, key, node, node.value)
 
 
 def _form(node: Node, raw: str) -> str:
@@ -137,12 +127,8 @@ def _edit_between_quotes(
         known = bisect_right(value_at, offset) - 1
         return raw_at[known] + offset - value_at[known]
 
-    splices = [
-        Splice(raw_offset(start), raw_offset(end), escape(new))
-        for start, end, new in _changed_characters(node.value, wanted)
-    ]
-    check_spans(text, splices, (node.start, node.end))
-    return splices
+    changed = _changed_characters(node.value, wanted)
+    return [Splice(raw_offset(start), raw_offset(end), escape(new)) for start, end, new in changed]
 
 
 def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
@@ -174,29 +160,35 @@ def _become_literal(text: str, key: Node, node: Node, wanted: str) -> list[Splic
 
     A comment stays on the line of the header.
     """
-    end, eol = block.place_below(text, line_end(text, node.end), wanted), newline_of(text)
-    header, lines = block.new_literal(text, node.start, wanted, block.column_of(text, key.start))
-    return [_replaced(text, node, header), Splice(end, end, "".join(line + eol for line in lines))]
+    header, body = block.new_literal(text, node.start, wanted, block.column_of(text, key.start))
+    if node.style == ">":
+        end = block.header_of(text, node)[0]
+        return [Splice(node.start, end, header), Splice(line_end(text, end), node.end, body)]
+    end = block.place_below(text, line_end(text, node.end), wanted)
+    return [_replaced(text, node, header), Splice(end, end, body)]
 
 
-def insert_key(text: str, mapping: Node, path: list[str], value: str, *, is_json: bool) -> list[Splice]:
+def insert_key(text: str, mapping: Node, name: str, value: str | None) -> list[Splice]:
     """Return the splices that insert a key behind the last one of a mapping.
 
     Args:
         text: The outer text.
         mapping: The mapping; it has keys.
-        path: The key; or the key of a new mapping, and the key in it.
-        value: The value of the key.
-        is_json: Whether the outer text is JSON.
+        name: The key.
+        value: Its value; None for an empty mapping.
 
     Raises:
-        ManifestError: a splice touches a template, or a literal block cannot hold a character.
+        ManifestError: a literal block cannot hold a character.
     """
-    if mapping.style == "flow":
-        return _insert_flow(text, mapping, path, value, is_json=is_json)
-    column = block.column_of(text, mapping.children[-2].start)
-    position = _end_of_lines(text, _last_scalar(mapping))
-    return [_block_lines(text, position, path, value, column=column, step=_step(text, mapping))]
+    if mapping.style != "flow":
+        column = block.column_of(text, mapping.children[-2].start)
+        position = _end_of_lines(text, _last_scalar(mapping))
+        return [_block_lines(text, position, name, value, column=column, step=_step(text, mapping))]
+    key, last = mapping.children[-2:]
+    colon = _colon(text, key, last)
+    spans = [(one.start, other.end) for one, other in mapping.pairs()]
+    comma = delimiters(text, (mapping.start + 1, mapping.end - 1), spans, ", " if " " in colon else ",").comma
+    return [Splice(last.end, last.end, comma + _pair(name, value, colon, quote=text[key.start] == '"'))]
 
 
 def fill_empty(text: str, parent: Node, key: Node, node: Node, *, name: str, value: str, is_json: bool) -> list[Splice]:
@@ -212,15 +204,13 @@ def fill_empty(text: str, parent: Node, key: Node, node: Node, *, name: str, val
         is_json: Whether the outer text is JSON.
 
     Raises:
-        ManifestError: a splice touches a template, or a literal block cannot hold a character.
+        ManifestError: a literal block cannot hold a character.
     """
     if parent.style == "flow":
-        apart = "" if is_json or text[node.start - 1].isspace() else " "
-        new = _object(text, parent, key, name=name, value=value, is_json=is_json)
-        return [Splice(node.start, node.end, apart + new)]
+        return [_replaced(text, node, _object(text, parent, key, _pair(name, value, quote=is_json), is_json=is_json))]
     start = len(text[: node.start].rstrip(" \t"))
     column = block.column_of(text, key.start) + block.STEP
-    added = _block_lines(text, line_end(text, node.end), [name], value, column=column, step=block.STEP)
+    added = _block_lines(text, line_end(text, node.end), name, value, column=column, step=block.STEP)
     return [Splice(start, node.end, ""), added] if node.end > node.start else [added]
 
 
@@ -230,7 +220,7 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
     Its line break or comma goes, too.
 
     Raises:
-        ManifestError: the key does not begin its line, or a splice touches a template.
+        ManifestError: the key does not begin its line.
     """
     pairs = list(mapping.pairs())
     splices = []
@@ -247,28 +237,6 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
             behind = pairs[number + 1][0].start if number + 1 < len(pairs) else value.end
             start, end = (before, value.end) if before is not None else (key.start, behind)
         splices.append(Splice(start, end, ""))
-    if mapping.style == "flow":
-        check_spans(text, splices, (mapping.start, mapping.end))
-    else:
-        check_lines(text, splices)
-    return splices
-
-
-def _insert_flow(text: str, mapping: Node, path: list[str], value: str, *, is_json: bool) -> list[Splice]:
-    key, last = mapping.children[-2:]
-    before = key.start
-    while text[before - 1].isspace():
-        before -= 1
-    apart = text[before : key.start] if text[before - 1] in "{," else " "
-    if not apart and len(mapping.children) == 2:
-        apart = " " if text[key.end : last.start].endswith(" ") else ""
-    if len(path) == 1:
-        new = f'"{double_escaped(value)}"'
-    else:
-        new = _object(text, mapping, key, name=path[1], value=value, is_json=is_json)
-    pair = _key(path[0], quote=text[key.start] == '"') + _colon(text, key, last) + new
-    splices = [Splice(last.end, last.end, f",{apart}{pair}")]
-    check_spans(text, splices, (mapping.start, mapping.end))
     return splices
 
 
@@ -277,12 +245,17 @@ def _colon(text: str, key: Node, value: Node) -> str:
     return between if re.fullmatch(r"[ \t]*:[ \t]*", between) and value.end > value.start else ": "
 
 
-def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_json: bool) -> str:
-    """Return a flow mapping with one key.
+def _pair(name: str, value: str | None, colon: str = ": ", *, quote: bool) -> str:
+    """Return a key and its value, in a flow mapping; None for an empty mapping."""
+    written = "{}" if value is None else f'"{double_escaped(value)}"'
+    return f"{_key(name, quote=quote)}{colon}{written}"
+
+
+def _object(text: str, parent: Node, owner: Node, pair: str, *, is_json: bool) -> str:
+    """Return a flow mapping with one pair.
 
     It goes over several lines if the key `owner` in `parent` begins a line.
     """
-    pair = f'{_key(name, quote=is_json)}: "{double_escaped(value)}"'
     indent = text[line_start(text, owner.start) : owner.start]
     if not is_json or indent.strip() or not indent:
         return "{" + pair + "}"
@@ -292,26 +265,20 @@ def _object(text: str, parent: Node, owner: Node, *, name: str, value: str, is_j
     return "{" + eol + deeper + pair + eol + indent + "}"
 
 
-def _block_lines(text: str, position: int, path: list[str], value: str, *, column: int, step: int) -> Splice:
+def _block_lines(text: str, position: int, name: str, value: str | None, *, column: int, step: int) -> Splice:
     """Return the splice that inserts the lines of a new key.
 
     They go to `position`, the begin of a line, or further down.
     """
-    position = block.place_below(text, position, value)
-    eol = newline_of(text)
-    lines = []
-    for owner in path[:-1]:
-        lines.append(" " * column + _key(owner) + ":")
-        column += block.STEP
-    name = " " * column + _key(path[-1]) + ": "
-    if "\n" in value:
-        header, body = block.new_literal(text, position, value, column, step)
-        lines += [name + header, *body]
+    key, body = " " * column + _key(name), ""
+    if value is None:
+        written = "{}"
+    elif "\n" in value:
+        position = block.place_below(text, position, value)
+        written, body = block.new_literal(text, position, value, column, step)
     else:
-        lines.append(name + quoted_scalar(value))
-    splice = Splice(position, position, "".join(line + eol for line in lines))
-    check_lines(text, [splice])
-    return splice
+        written = quoted_scalar(value)
+    return Splice(position, position, f"{key}: {written}{newline_of(text)}{body}")
 
 
 def _key(name: str, *, quote: bool = False) -> str:
