@@ -19,7 +19,7 @@ from awsauth.core.text.display import quoted, without_invisible
 from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import EntryLayout, MappingEntry, ParsedList
@@ -371,6 +371,14 @@ class LintContext:
             item = self._by_position[key, position] = LintEntry(self, reading, position, mapped)
             found.append(item)
         return found
+
+
+def distinct(found: Iterable[tuple[Hashable, str, LintEntry]]) -> dict[Any, list[LintEntry]]:
+    """Return the first item of each text, by group; `found` has group, text and item."""
+    groups: defaultdict[Any, dict[str, LintEntry]] = defaultdict(dict)
+    for group, text, item in found:
+        groups[group].setdefault(text, item)
+    return {group: list(items.values()) for group, items in groups.items()}
 
 
 _ORDINARY: Final = re.compile(r"(?![:_.-]*(?:system|eks))[\w:./@+=-]+", re.ASCII | re.IGNORECASE)

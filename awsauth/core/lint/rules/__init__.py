@@ -7,17 +7,6 @@ from __future__ import annotations
 
 from awsauth.core.lint.context import LintContext
 from awsauth.core.lint.rule import RULES, Match, Rule
-from awsauth.core.lint.rules import (  # noqa: F401 - their decorators register the rules
-    administrators,
-    arns,
-    duplicates,
-    groups,
-    nodes,
-    policy,
-    principals,
-    spelling,
-    structure,
-    templates,
-)
+from awsauth.core.lint.rules import arns, duplicates, groups, nodes, policy, principals, spelling, structure, templates  # noqa: F401 - their decorators register the rules
 
 __all__ = ["RULES", "LintContext", "Match", "Rule"]

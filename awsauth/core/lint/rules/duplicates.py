@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,7 +11,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import LintContext, LintEntry
+from awsauth.core.lint.context import LintContext, LintEntry, distinct
 from awsauth.core.lint.rule import Match, rule
 from awsauth.core.text.display import quoted
 
@@ -108,10 +107,8 @@ def user_spellings(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::444455556666:user/Alice
             username: alice-of-another-account
     """
-    spellings: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
-    for item in context.users:
-        spellings[item.arn].setdefault(item.mapped.principal, item)
-    for first, *others in (list(found.values()) for found in spellings.values()):
+    spellings = distinct((item.arn, item.mapped.principal, item) for item in context.users)
+    for first, *others in spellings.values():
         for item in others:
             message = f"This user is also mapped on line {context.line(first)}, in another case."
             impact = "IAM treats both as one user, and it is undefined which mapping counts."
@@ -173,14 +170,11 @@ def same_username(context: LintContext) -> Iterator[Match]:
             username: system:node:{{EC2PrivateDNSName}}
             groups: [system:bootstrappers, system:nodes]
     """
-    by_username: defaultdict[str, dict[str, LintEntry]] = defaultdict(dict)
-    for item in context.effective_items:
-        if item.mapped.principal:
-            by_username[item.mapped.username].setdefault(item.arn, item)
-    for username, principals in by_username.items():
-        if username and "{{" not in username and len(principals) > 1:
-            last = list(principals.values())[-1]
-            message = f"{len(principals)} principals have the username {quoted(username)}."
+    named = ((item.mapped.username, item.arn, item) for item in context.effective_items if item.arn)
+    for username, items in distinct(named).items():
+        if username and "{{" not in username and len(items) > 1:
+            last = items[-1]
+            message = f"{len(items)} principals have the username {quoted(username)}."
             impact = "Neither RBAC nor the audit log can tell them apart."
             hint = "Give each principal a username of its own, and use groups for common rights."
             yield last.match(message, impact, hint, at=last.location("username"))
