@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.boundary import public, unguarded
 from awsauth.core.document import fast_reader as plain
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, Key, ListLayout, MappingEntry, ParsedList, PrincipalKey
 from awsauth.core.text.display import NotebookValue, quoted_value
 from awsauth.errors import UsageError
@@ -235,7 +236,5 @@ def mappings_of(document: Document, key: Key) -> Mappings | None:
     reading = document.reading(key)
     if reading.layout.style == "other" and not reading.entries and reading.findings:
         return None
-    found: dict[PrincipalKey, list[MappingEntry]] = {}
-    for mapped in reading.mapped:
-        found.setdefault(mapped.identity, []).append(mapped)
+    found = grouped((mapped.identity, mapped) for mapped in reading.mapped)
     return {identity: tuple(entries) for identity, entries in found.items()}

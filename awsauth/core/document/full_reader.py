@@ -55,31 +55,24 @@ _ADVICE: Final = (
 )
 
 
-def _list_layout(text: str, root: Node) -> ListLayout:
-    if ODD_BREAK.search(text) or root.anchor is not None or root.tag:
-        return ListLayout("other")
-    if root.kind != "sequence" or (text[root.start : root.end] == "[]" and _stands_alone(text, root)):
-        return _empty_layout(text, root)
-    if root.style == "flow":
-        return ListLayout("flow", start=root.start, end=root.end)
-    start = line_start(text, root.start)
-    return ListLayout("other") if text[start : root.start].strip(" ") else ListLayout("block", root.start - start)
+def _list_layout(text: str, root: Node | None) -> ListLayout:
+    """Return the layout of a list.
 
-
-def _empty_layout(text: str, root: Node | None) -> ListLayout:
-    """Return the place for entries in a text without any.
-
-    It is instead of its null, or after its comments.
+    New entries go instead of an empty list or a null, or after the comments of a text without either.
     """
-    if ODD_BREAK.search(text):
+    if ODD_BREAK.search(text) or (root and (root.anchor is not None or root.tag)):
         return ListLayout("other")
-    if root is not None and root.end > root.start:
-        if not _stands_alone(text, root):
-            return ListLayout("other")
-        return ListLayout("empty", root.start - line_start(text, root.start), root.start, root.end)
-    end = len(text.rstrip(_BLANKS))
-    end += next((len(line_end) for line_end in ("\r\n", "\n") if text.startswith(line_end, end)), 0)
-    return ListLayout("empty", start=end, end=end)
+    if root is None or root.start == root.end:
+        end = len(text.rstrip(_BLANKS))
+        end += next((len(line_end) for line_end in ("\r\n", "\n") if text.startswith(line_end, end)), 0)
+        return ListLayout("empty", start=end, end=end)
+    start, is_list = line_start(text, root.start), root.kind == "sequence"
+    if (not is_list or text[root.start : root.end] == "[]") and _stands_alone(text, root):
+        return ListLayout("empty", root.start - start, root.start, root.end)
+    if is_list and root.style == "flow":
+        return ListLayout("flow", start=root.start, end=root.end)
+    is_block = is_list and not text[start : root.start].strip(" ")
+    return ListLayout("block", root.start - start) if is_block else ListLayout("other")
 
 
 def _stands_alone(text: str, node: Node) -> bool:
@@ -186,7 +179,7 @@ def read_fully(key: Key, text: str) -> ParsedList:
         return _lost(key, text, "not-a-list", message, 0)
     try:
         root = parse_first(text)
-        return _read_root(key, text, root) if root else ParsedList(key, text, (), _empty_layout(text, None))
+        return _read_root(key, text, root) if root else ParsedList(key, text, (), _list_layout(text, None))
     except nodes.UntrustedYamlError as error:
         return _untrusted(key, text, error.problem, error.offset, error.hint)
     except nodes.YamlSyntaxError as error:

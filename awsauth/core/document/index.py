@@ -101,11 +101,8 @@ def _by_principal(reading: ParsedList) -> dict[str, list[int]]:
 
     Under an empty text are those of ARNs beyond ASCII and of `sso`.
     """
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for position, mapped in reading.positioned:
-        principal = mapped.principal
-        found[principal.lower() if principal.isascii() else ""].append(position)
-    return dict(found)
+    named = ((mapped.principal, position) for position, mapped in reading.positioned)
+    return dict(grouped((name.lower() if name.isascii() else "", position) for name, position in named))
 
 
 def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> tuple[range, range]:

@@ -77,12 +77,7 @@ class MappingEntry(NamedTuple):
 
         The authenticator ignores the case (``aws-iam-authenticator`` ``pkg/config/mapper.go``, ``Key``).
         """
-        return principal_key(self.principal, self.sso)
-
-
-def principal_key(principal: str, sso: Sso | None = None) -> PrincipalKey:
-    """Return the identity of a principal (see `MappingEntry.identity`)."""
-    return principal.lower(), sso
+        return self.principal.lower(), self.sso
 
 
 class Scalar(NamedTuple):

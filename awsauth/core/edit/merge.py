@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
@@ -9,9 +10,9 @@ from typing import NamedTuple
 
 from awsauth.core.arn import canonical_role, canonical_user, is_user
 from awsauth.core.document.document import Document, check_document
+from awsauth.core.document.index import SEARCHES, kept_under, positions
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.entry_table import EntryTable
 from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, note
 from awsauth.core.text.display import quoted
@@ -65,11 +66,73 @@ def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeR
         raise
 
 
+class _EntryTable:
+    """The entries of one key during a merge, each with its final mapping.
+
+    The position names an entry: the entries of the reading come first, then the added ones.
+
+    Attributes:
+        reading: The reading of the old text.
+        changed: By position, the new mapping of a changed or added entry; None for a removed one.
+    """
+
+    def __init__(self, reading: ParsedList) -> None:
+        self.reading = reading
+        self.changed: dict[int, MappingEntry | None] = {}
+        self._end = len(reading.entries)
+        self._noted: defaultdict[object, list[int]] = defaultdict(list)
+        self._searches = 0
+
+    def get(self, position: int) -> MappingEntry | None:
+        """Return the present mapping of an entry; None if it is removed or maps nothing."""
+        return self.changed[position] if position in self.changed else self.reading.entries[position].mapped
+
+    def put(self, position: int, mapped: MappingEntry | None) -> None:
+        """Set the mapping of an entry; None removes it."""
+        self.changed[position] = mapped
+        if mapped is not None:
+            self._noted[mapped.identity].append(position)
+
+    def add(self, mapped: MappingEntry) -> None:
+        """Add an entry at the end."""
+        self.put(self._end, mapped)
+        self._end += 1
+
+    def find(self, *principals: str) -> list[int]:
+        """Return the positions of the entries that map one of `principals`, in any case."""
+        lowered = {principal.lower() for principal in principals}
+        found: set[int] = set()
+        if self._searches < SEARCHES:
+            self._searches += len(lowered)
+            found.update(positions(self.reading, lowered))
+            for position, mapped in self.reading.positioned if self._searches >= SEARCHES else ():
+                self._noted[mapped.identity].append(position)  # from now on, an index is faster
+        wanted = {(principal, None) for principal in lowered}
+        found.update(position for principal in wanted for position in self._noted.get(principal, ()))
+        return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
+
+    def effective_positions(self, positions: Sequence[int]) -> list[int]:
+        """Return the positions that count: the last of entries of equal `identity`."""
+        return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
+
+    def identity(self, position: int) -> object:
+        """Return a value that is equal for entries that replace each other.
+
+        Users compare by exact spelling.
+        """
+        now = self.get(position)
+        return now and (kept_under(self.reading.key, now.principal), now.sso)
+
+    def everything(self) -> list[int]:
+        """Return the positions of all entries that map something, or did."""
+        return sorted({position for position, _ in self.reading.positioned}.union(self.changed))
+
+
 class _Work:
     def __init__(self, document: Document) -> None:
         self._before = document
         self._document = document
-        self._open: dict[Key, EntryTable] = {}
+        self._open: dict[Key, _EntryTable] = {}
         self._only_adds = True
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
@@ -118,9 +181,9 @@ class _Work:
         after = self._before if self._document.data == self._before.data else self._document
         return MergeResult(self._before, after, self._only_adds, tuple(self._findings), self._extra)
 
-    def _entries(self, key: Key) -> EntryTable:
+    def _entries(self, key: Key) -> _EntryTable:
         if key not in self._open:
-            self._open[key] = EntryTable(self._document.reading(key))
+            self._open[key] = _EntryTable(self._document.reading(key))
         return self._open[key]
 
     def _close(self) -> None:
@@ -172,7 +235,10 @@ class _Work:
         return now._replace(groups=now.groups + missing)
 
     def _update(
-        self, name: str, found: Sequence[tuple[EntryTable, int]], updated: Callable[[MappingEntry], MappingEntry | None]
+        self,
+        name: str,
+        found: Sequence[tuple[_EntryTable, int]],
+        updated: Callable[[MappingEntry], MappingEntry | None],
     ) -> None:
         """Change the entries found, or note that there are none.
 
@@ -192,7 +258,7 @@ class _Work:
             raise _not_an_arn(principal, self._document.reading(key))
         self._update(principal, found, lambda _: None)
 
-    def _readable_entries(self, key: Key) -> EntryTable:
+    def _readable_entries(self, key: Key) -> _EntryTable:
         """Return the entries; raise if the text cannot be read.
 
         Then a missing entry proves nothing.
@@ -203,7 +269,7 @@ class _Work:
             check_editable(reading)
         return entries
 
-    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[EntryTable, int]]:
+    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[_EntryTable, int]]:
         """Return the entries of a role or user under both keys.
 
         The authenticator ignores the kind of an ARN.
@@ -213,7 +279,7 @@ class _Work:
         tables = map(self._entries, PRINCIPAL_KEYS)
         return [(entries, position) for entries in tables for position in entries.find(*spellings)]
 
-    def _of_username(self, username: str) -> list[tuple[EntryTable, int]]:
+    def _of_username(self, username: str) -> list[tuple[_EntryTable, int]]:
         return [
             (entries, position)
             for entries in map(self._readable_entries, PRINCIPAL_KEYS)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from awsauth.core.document.document import Document, Mappings, mappings_of
-from awsauth.core.document.model import KEYS, Key, MappingEntry, PrincipalKey
+from awsauth.core.document.index import grouped
+from awsauth.core.document.model import KEYS, Key, MappingEntry
 from awsauth.core.edit.rewrite import rewrite
 from awsauth.errors import EditError
 
@@ -49,9 +48,7 @@ def _undone(key: Key, before: Document, made: Document, present: Document) -> st
 def _with(wanted: Mappings, document: Document, key: Key) -> str:
     """Return the text of a key with the wanted mappings."""
     reading = document.reading(key)
-    positions: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
-    for position, mapped in reading.positioned:
-        positions[mapped.identity].append(position)
+    positions = grouped((mapped.identity, position) for position, mapped in reading.positioned)
     changed: dict[int, MappingEntry | None] = {}
     added: list[MappingEntry] = []
     for identity, mappings in wanted.items():
