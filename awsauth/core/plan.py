@@ -153,10 +153,9 @@ class Plan(NotebookValue, JsonValue):
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise PlanError(f'This is not a plan: a plan is JSON with "format": "{_FORMAT}".', hint=_AGAIN)
         if (version := values.get("version")) != PLAN_VERSION:
-            raise PlanError(
-                f"The plan has version {quoted(str(version))} of the format; this awsauth reads version {PLAN_VERSION}.",
-                hint="Apply it with the version of awsauth that made it, or make it again.",
-            )
+            found = f"The plan has version {quoted(str(version))} of the format"
+            hint = "Apply it with the version of awsauth that made it, or make it again."
+            raise PlanError(f"{found}; this awsauth reads version {PLAN_VERSION}.", hint=hint)
         content = {key: value for key, value in values.items() if key != "checksum"}
         try:
             plan = cls._loaded(content) if values.get("checksum") == _checksum(content) else None

@@ -67,10 +67,8 @@ def parse_input(text: str) -> YamlInput:
         root = yaml.compose(text)
     except ReaderError as error:
         lines = text[: error.position].split("\n")
-        raise YamlInputError(
-            f"is not YAML: it holds the character U+{ord(text[error.position]):04X}",
-            f"line {len(lines)}, column {len(lines[-1]) + 1}",
-        ) from error
+        problem = f"is not YAML: it holds the character U+{ord(text[error.position]):04X}"
+        raise YamlInputError(problem, f"line {len(lines)}, column {len(lines[-1]) + 1}") from error
     except MarkedYAMLError as error:
         is_late = error.context == "while scanning a simple key"  # noticed on a line below the key
         location = _location(error.context_mark if is_late else error.problem_mark)

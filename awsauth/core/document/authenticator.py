@@ -98,12 +98,8 @@ class EntryReader:
                 is_effective = self._text(name, value, texts)
             if is_effective or name not in winners:
                 winners[name] = (key, value)
-        mapped = MappingEntry(
-            texts.get(arn_field, ""),
-            texts.get("username", ""),
-            tuple(groups.items),
-            None if sso is None else Sso(*(sso.get(name, "") for name in _SSO_FIELDS)),
-        )
+        match = None if sso is None else Sso(*(sso.get(name, "") for name in _SSO_FIELDS))
+        mapped = MappingEntry(texts.get(arn_field, ""), texts.get("username", ""), tuple(groups.items), match)
         return (mapped if self._is_valid(item, mapped) else None), winners
 
     def account(self, item: Value) -> MappingEntry | None:

@@ -101,9 +101,9 @@ class Document(NotebookValue):
         """The role mappings that the authenticator reads, in order, duplicates included."""
         from awsauth.core.mappings import RoleMapping
 
+        found = self.reading("mapRoles").mapped
         return tuple(
-            RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m))
-            for m in self.reading("mapRoles").mapped
+            [RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m)) for m in found]
         )
 
     @property
@@ -111,10 +111,8 @@ class Document(NotebookValue):
         """The user mappings that the authenticator reads, in order, duplicates included."""
         from awsauth.core.mappings import UserMapping
 
-        return tuple(
-            UserMapping(user_arn=m.principal, username=m.username, groups=m.groups)
-            for m in self.reading("mapUsers").mapped
-        )
+        found = self.reading("mapUsers").mapped
+        return tuple([UserMapping(user_arn=m.principal, username=m.username, groups=m.groups) for m in found])
 
     @property
     @unguarded

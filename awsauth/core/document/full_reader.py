@@ -55,7 +55,7 @@ _ADVICE: Final = (
 )
 
 
-def _list_layout(text: str, root: Node | None) -> ListLayout:
+def _list_layout(text: str, root: nodes.Node | None) -> ListLayout:
     """Return the layout of a list.
 
     New entries go instead of an empty list or a null, or after the comments of a text without either.
@@ -75,18 +75,17 @@ def _list_layout(text: str, root: Node | None) -> ListLayout:
     return ListLayout("block", root.start - start) if is_block else ListLayout("other")
 
 
-def _stands_alone(text: str, node: Node) -> bool:
+def _stands_alone(text: str, node: nodes.Node) -> bool:
     """Whether nothing else is on the line of a node."""
     before = text[line_start(text, node.start) : node.start]
     after = text[node.end : line_end(text, node.end)]
     return not before.strip(" ") and not after.strip()
 
 
-def _content_end(text: str, node: Node) -> int:
+def _content_end(text: str, node: nodes.Node) -> int:
     """Return the end of a node without the blanks that libyaml counts to it."""
-    while node.style != "flow" and node.children:
-        node = node.children[-1]
-    return node.start + len(text[node.start : node.end].rstrip(_BLANKS))
+    last = node.last()
+    return last.start + len(text[last.start : last.end].rstrip(_BLANKS))
 
 
 def _scalar(text: str, value: Value) -> Scalar:
@@ -186,7 +185,7 @@ def read_fully(key: Key, text: str) -> ParsedList:
         return _lost(key, text, "unreadable", f"The YAML cannot be read: {error.problem}.", error.offset)
 
 
-def _read_root(key: Key, text: str, root: Node) -> ParsedList:
+def _read_root(key: Key, text: str, root: nodes.Node) -> ParsedList:
     items = _accounts(root) if key == "mapAccounts" else _items(decode(root))
     if items is None:
         return _lost(key, text, "not-a-list", f"{key} does not hold a list.", root.start)
@@ -244,7 +243,7 @@ def _items(root: Value) -> tuple[Value, ...] | None:
     return root.items if root.type in ("list", "null") else None
 
 
-def _accounts(root: Node) -> tuple[Value, ...] | None:
+def _accounts(root: nodes.Node) -> tuple[Value, ...] | None:
     """Return the accounts, which yaml.v2 reads straight into strings.
 
     It decodes nothing inside of other nodes.
@@ -254,7 +253,7 @@ def _accounts(root: Node) -> tuple[Value, ...] | None:
     return tuple([_account(child) for child in root.children]) if root.kind == "sequence" else None
 
 
-def _account(written: Node) -> Value:
+def _account(written: nodes.Node) -> Value:
     node = written.target or written
     if node.kind != "scalar":
         return Value(node, written, "list")

@@ -123,7 +123,7 @@ def typography(text: str) -> str:
     return f"the character {quoted(found)} (U+{ord(found):04X} {name}) where {meant} is meant"
 
 
-def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
+def respelt(key: Key, text: str, entry: nodes.Node) -> tuple[Respelt, ...]:
     """Return corrections for an entry's ignored or rejected fields."""
     arn_field = ARN_FIELD.get(key)
     if not arn_field or entry.kind != "mapping" or entry.anchor is not None:
@@ -143,7 +143,7 @@ def respelt(key: Key, text: str, entry: Node) -> tuple[Respelt, ...]:
     return tuple(found)
 
 
-def _meant(name: str, value: Node) -> str:
+def _meant(name: str, value: nodes.Node) -> str:
     """Return the field that a name means, or an empty text."""
     field = _FIELD_OF.get(re.sub("[^a-z]", "", in_ascii(name[:50]).lower()), "")
     is_arn = value.kind == "scalar" and value.value.lower().startswith("arn:")
@@ -152,7 +152,7 @@ def _meant(name: str, value: Node) -> str:
     return field if (field == "arn") == is_arn else ""
 
 
-def _respelt(text: str, name: Node, value: Node, right: str, *, in_flow: bool) -> Respelt | None:
+def _respelt(text: str, name: nodes.Node, value: nodes.Node, right: str, *, in_flow: bool) -> Respelt | None:
     splices = []
     if name.value.lower() != right:
         if not _is_simple(text, name):
@@ -175,7 +175,7 @@ def _respelt(text: str, name: Node, value: Node, right: str, *, in_flow: bool) -
     return Respelt(name.value, f"{right}: {shown}".rstrip(), name.start, tuple(splices)) if splices else None
 
 
-def _is_simple(text: str, node: Node) -> bool:
+def _is_simple(text: str, node: nodes.Node) -> bool:
     has_extras = node.anchor is not None or node.tag or node.style not in ("", '"', "'")
     return not has_extras and "\n" not in text[node.start : node.end]
 
@@ -333,7 +333,7 @@ def _runs_on(text: str, value: Value) -> bool:
     return any(_runs_on(text, child) for child in (*value.items, *(one for _, one in (value.fields or {}).values())))
 
 
-def _is_entry(key: Key, text: str, node: Node) -> bool:
+def _is_entry(key: Key, text: str, node: nodes.Node) -> bool:
     names = [name.value.lower() for name, _ in node.pairs()] if node.kind == "mapping" else []
     names += [one.right.partition(":")[0] for one in respelt(key, text, node) if one.right.startswith(ARN_FIELD[key])]
     return bool({ARN_FIELD[key], "sso"} & set(names)) and len(names) == len(set(names))

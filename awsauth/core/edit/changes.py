@@ -305,9 +305,8 @@ def as_list(changes: Any) -> list[Change]:
     Raises:
         UsageError: a value is not a change.
     """
-    made: list[Any] = (
-        [changes] if isinstance(changes, BaseChange) or not isinstance(changes, (list, Iterable)) else list(changes)
-    )
+    is_one = isinstance(changes, BaseChange) or not isinstance(changes, (list, Iterable))
+    made: list[Any] = [changes] if is_one else list(changes)
     for change in made:
         if not isinstance(change, BaseChange):
             hint = "Pass a list of changes, such as [awsauth.EnsureRole(…)]."

@@ -156,12 +156,8 @@ class _Work:
             case c.RemoveUsername():
                 self._update(change.username, self._of_username(change.username), lambda _: None)
             case c.RemoveGroups():
-                gone = set(change.groups)
-                self._update(
-                    change.principal_arn,
-                    self._of_principal(change.principal_arn),
-                    lambda now: now._replace(groups=tuple(group for group in now.groups if group not in gone)),
-                )
+                arn, gone = change.principal_arn, set(change.groups)
+                self._update(arn, self._of_principal(arn), lambda now: _without(now, gone))
             case c.RenamePrincipal():
                 self._rename(change)
             case c.Deduplicate():
@@ -171,10 +167,8 @@ class _Work:
             case c.ReplaceText():
                 self._replace_text(change.key, change.text)
             case _:
-                raise UsageError(
-                    f"{change.kind} is a change of access entries, and a document holds mappings alone.",
-                    hint="Apply it with the client of an EKS cluster.",
-                )
+                message = f"{change.kind} is a change of access entries, and a document holds mappings alone."
+                raise UsageError(message, hint="Apply it with the client of an EKS cluster.")
 
     def finish(self) -> MergeResult:
         self._close()
@@ -280,12 +274,9 @@ class _Work:
         return [(entries, position) for entries in tables for position in entries.find(*spellings)]
 
     def _of_username(self, username: str) -> list[tuple[_EntryTable, int]]:
-        return [
-            (entries, position)
-            for entries in map(self._readable_entries, PRINCIPAL_KEYS)
-            for position in entries.everything()
-            if (now := entries.get(position)) and now.username == username
-        ]
+        tables = map(self._readable_entries, PRINCIPAL_KEYS)
+        found = ((entries, position) for entries in tables for position in entries.everything())
+        return [one for one in found if (now := one[0].get(one[1])) and now.username == username]
 
     def _rename(self, change: c.RenamePrincipal) -> None:
         renamed = self._of_principal(change.principal_arn)
@@ -301,13 +292,11 @@ class _Work:
         for key in KEYS:
             entries = self._readable_entries(key)
             everything = entries.everything()
-            winners = {entries.identity(position): position for position in entries.effective_positions(everything)}
+            winners = {entries.identity(position): position for position in everything if entries.get(position)}
             for position in set(everything) - set(winners.values()):
                 now = entries.get(position)
-                if not now or now.sso is not None:
-                    continue
-                winner = entries.get(winners[entries.identity(position)])
-                if not only_equal or (winner and gives_the_same(now, winner)):
+                winner = entries.get(winners[entries.identity(position)]) if now and not now.sso else None
+                if now and winner and (not only_equal or gives_the_same(now, winner)):
                     entries.put(position, None)
 
     def _repair(self, key: Key) -> None:
@@ -328,6 +317,10 @@ class _Work:
 def gives_the_same(one: MappingEntry, other: MappingEntry) -> bool:
     """Whether two mappings have the same username and groups."""
     return one.username == other.username and set(one.groups) == set(other.groups)
+
+
+def _without(now: MappingEntry, groups: set[str]) -> MappingEntry:
+    return now._replace(groups=tuple(group for group in now.groups if group not in groups))
 
 
 def _ordered(now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> tuple[str, ...]:

@@ -69,3 +69,10 @@ class Node:
     def pairs(self) -> Iterator[tuple[Node, Node]]:
         """Yield the keys and values of a mapping in order, also repeated keys."""
         return zip(self.children[::2], self.children[1::2], strict=True)
+
+    def last(self) -> Node:
+        """Return the last scalar or flow collection in it."""
+        node = self
+        while node.children and node.style != "flow":
+            node = node.children[-1]
+        return node

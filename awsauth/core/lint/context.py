@@ -259,9 +259,8 @@ class LintContext:
         self.items: Final = [*self.roles, *self.users]
         self.accounts: Final = self._items("mapAccounts")
         self.usernames: Final = grouped((item.mapped.username, item) for item in self.items)
-        self.groups: Final = grouped(
-            (group, item) for item in self.items for group in dict.fromkeys(item.mapped.groups)
-        )
+        members = ((group, item) for item in self.items for group in dict.fromkeys(item.mapped.groups))
+        self.groups: Final = grouped(members)
         self.parsed: Final = [finding for key in KEYS for finding in document.reading(key).findings]
         self._told = {_position(finding.location) for finding in self.parsed if finding.location}
 

@@ -78,11 +78,8 @@ def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: 
 def newly_found(before: Document, after: Document) -> tuple[Finding, ...]:
     """Return the errors and warnings that a change introduces for a principal."""
     known = {(finding.code, finding.principal) for finding in in_texts(before)}
-    return tuple(
-        before.located(finding)
-        for finding in _with_possible_fixes(after, in_texts(after))
-        if finding.severity is not Severity.NOTE and (finding.code, finding.principal) not in known
-    )
+    found = (one for one in _with_possible_fixes(after, in_texts(after)) if one.severity is not Severity.NOTE)
+    return tuple(before.located(one) for one in found if (one.code, one.principal) not in known)
 
 
 def _position(finding: Finding) -> tuple[int, ...]:

@@ -157,10 +157,8 @@ def check_policy(policy: Any) -> None:
         UsageError: it is something else, such as the name of a file.
     """
     if policy is not None and not isinstance(policy, Policy):
-        raise UsageError(
-            f"policy is {quoted_value(policy)}, which is not a Policy.",
-            hint="Pass a Policy, such as Policy.from_text(text) of a file.",
-        )
+        hint = "Pass a Policy, such as Policy.from_text(text) of a file."
+        raise UsageError(f"policy is {quoted_value(policy)}, which is not a Policy.", hint=hint)
 
 
 def _invalid(problem: str, location: str = "") -> PolicyError:

@@ -44,9 +44,8 @@ def to_buffer(document: Document) -> str:
     Raises:
         EditError: a text holds a character that an editor may not keep.
     """
-    return Manifest.parse(f"{WITHOUT_DATA}data: {{}}\n").with_data(
-        {key: _shown(document, key) for key in KEYS if key in document.data}
-    )
+    shown: dict[str, str] = {key: _shown(document, key) for key in KEYS if key in document.data}
+    return Manifest.parse(f"{WITHOUT_DATA}data: {{}}\n").with_data(shown)
 
 
 def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tuple[BufferProblem, ...]]:
@@ -106,9 +105,8 @@ def _complaints(manifest: Manifest, changed: set[str]) -> Iterator[BufferProblem
     text = manifest.found.text
     for name, (key, _) in fields(manifest.found.data).items():
         if name not in KEYS:
-            yield BufferProblem(
-                line_of(text, key.start), f"{quoted(name)} cannot be edited here, only {', '.join(KEYS)}."
-            )
+            problem = f"{quoted(name)} cannot be edited here, only {', '.join(KEYS)}."
+            yield BufferProblem(line_of(text, key.start), problem)
     for finding in manifest.document.problems:
         if (location := finding.location) and location.key in changed:
             yield BufferProblem(location.line, finding.line)

@@ -295,13 +295,12 @@ def _in_block(text: str, node: Node, location: Location) -> tuple[int, int] | No
     if node.style != "|":
         return None
     known = min(location.line, node.value.rstrip("\n").count("\n") + 1)  # an edit may add lines behind the last one
-    written, inner = _line(text, start + known).rstrip("\r"), _line(node.value, known).rstrip("\r")
+    written, inner = _line(text, start + known), _line(node.value, known)
     return (start + location.line, len(written) - len(inner) + location.column) if written.endswith(inner) else None
 
 
 def _line(text: str, number: int) -> str:
     """Return a line of a text without its end; empty past the last line."""
     starts = line_starts(text)
-    if number > len(starts):
-        return ""
-    return text[starts[number - 1] : starts[number] if number < len(starts) else len(text)].rstrip("\n")
+    start = starts[number - 1] if number <= len(starts) else len(text)
+    return text[start : line_end(text, start)].rstrip("\r\n")

@@ -92,11 +92,8 @@ def _form(node: Node, raw: str) -> str:
     """Return the form if the file's line breaks are not the text's, or ""."""
     if node.style == ">":
         return "a folded block (`>`)"
-    return (
-        "a scalar that goes over several lines"
-        if node.style != "|" and re.search("[\r\n\x85\u2028\u2029]", raw)
-        else ""
-    )
+    has_more_lines = node.style != "|" and re.search("[\r\n\x85\u2028\u2029]", raw)
+    return "a scalar that goes over several lines" if has_more_lines else ""
 
 
 def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) -> None:
@@ -182,7 +179,7 @@ def insert_key(text: str, mapping: Node, name: str, value: str | None) -> list[S
     """
     if mapping.style != "flow":
         column = block.column_of(text, mapping.children[-2].start)
-        position = _end_of_lines(text, _last_scalar(mapping))
+        position = _end_of_lines(text, mapping.last())
         return [_block_lines(text, position, name, value, column=column, step=_step(text, mapping))]
     key, last = mapping.children[-2:]
     colon = _colon(text, key, last)
@@ -228,7 +225,7 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
         if key.value != name:
             continue
         if mapping.style != "flow":
-            start, end = line_start(text, key.start), _end_of_lines(text, _last_scalar(value))
+            start, end = line_start(text, key.start), _end_of_lines(text, value.last())
             if text[start : key.start].strip(" "):
                 hint = f"Put {quoted(name)} on a line of its own and try again."
                 raise manifest_error(f"{quoted(name)} shares its line with other text.", text, key.start, hint)
@@ -293,13 +290,6 @@ def _step(text: str, mapping: Node) -> int:
             first = text[line_end(text, value.start) : value.end].lstrip("\r\n")
             return min(max(len(first) - len(first.lstrip(" ")) - block.column_of(text, key.start), 1), 9)
     return block.STEP
-
-
-def _last_scalar(node: Node) -> Node:
-    """Return the last scalar or flow collection of a node."""
-    while node.children and node.style != "flow":
-        node = node.children[-1]
-    return node
 
 
 def _end_of_lines(text: str, node: Node) -> int:

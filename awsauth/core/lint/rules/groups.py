@@ -127,10 +127,9 @@ def empty_group(context: LintContext) -> Iterator[Match]:
             groups: []
     """
     for item in context.groups.get("", ()):
-        if not context.is_told(item.group_location("")):
-            yield item.match(
-                "A group is empty.", "It grants nothing.", "Write its name, or remove it.", at=item.group_location("")
-            )
+        at = item.group_location("")
+        if not context.is_told(at):
+            yield item.match("A group is empty.", "It grants nothing.", "Write its name, or remove it.", at=at)
 
 
 @rule(Severity.WARNING, "a misspelt well-known group, such as `system:master`")
