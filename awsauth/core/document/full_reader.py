@@ -26,7 +26,6 @@ from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode, scalar
 from awsauth.core.goyaml.libyaml_nodes import parse_first
-from awsauth.core.goyaml.nodes import Node
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
 

@@ -17,7 +17,6 @@ from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode
 from awsauth.core.goyaml.libyaml_nodes import parse_first
-from awsauth.core.goyaml.nodes import Node
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import listed, quoted
 from awsauth.core.text.lines import Splice, indent_of, same_start, spliced

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
-from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
+from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry
 from awsauth.core.lint.rule import Match, rule
@@ -296,32 +296,3 @@ def instances_only(context: LintContext) -> Iterator[Match]:
                 hint = f"{_OWN_NAME}." if item.is_person else other_nodes
                 at = item.location("username") if in_username else item.group_location(group)
                 yield item.match(message, "The mapping grants no access.", hint, at=at)
-
-
-@rule(Severity.NOTE, "no node mapping")
-def no_node_mapping(context: LintContext) -> Iterator[Match]:
-    """A cluster whose nodes join by access entries needs none.
-
-    Fires::
-
-        mapRoles: |
-          - rolearn: arn:aws:iam::111122223333:role/admin
-            username: admin
-            groups: [system:masters]
-
-    Silent::
-
-        mapRoles: |
-          - rolearn: arn:aws:iam::111122223333:role/nodes
-            username: system:node:{{EC2PrivateDNSName}}
-            groups: [system:bootstrappers, system:nodes]
-    """
-    hint = "Map the role of the nodes, unless they have an access entry."
-    match = Match("There is no node mapping.", "Only nodes with an access entry can join.", hint)
-    # Other rules report a mapping that only looks like one of nodes.
-    yield from context.lacking("of nodes", _looks_like_nodes, NODES, match)
-
-
-def _looks_like_nodes(mapped: MappingEntry) -> bool:
-    is_named = mapped.username.startswith("system:node:")
-    return is_named or any(NODES in group or meant(group) == NODES for group in mapped.groups)

@@ -1,4 +1,4 @@
-"""Rules about administrators, and about the kind of a principal."""
+"""Rules about administrators, missing mappings, and the kind of a principal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from awsauth.core.access.matching import account_of, can_match
-from awsauth.core.access.node_mappings import is_node_mapping
+from awsauth.core.access.node_mappings import NODES, is_node_mapping
 from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of, permission_set
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, distinct
 from awsauth.core.lint.rule import Match, arn_rule, rule
+from awsauth.core.lint.rules.groups import meant
 from awsauth.core.text.display import quoted
 
 # The number of administrators above which lint warns, without a policy.
@@ -138,6 +139,35 @@ def no_administrator(context: LintContext) -> Iterator[Match]:
 
 def _names_masters(mapped: MappingEntry) -> bool:
     return any("masters" in group.lower() for group in mapped.groups)
+
+
+@rule(Severity.NOTE, "no node mapping")
+def no_node_mapping(context: LintContext) -> Iterator[Match]:
+    """A cluster whose nodes join by access entries needs none.
+
+    Fires::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/admin
+            username: admin
+            groups: [system:masters]
+
+    Silent::
+
+        mapRoles: |
+          - rolearn: arn:aws:iam::111122223333:role/nodes
+            username: system:node:{{EC2PrivateDNSName}}
+            groups: [system:bootstrappers, system:nodes]
+    """
+    hint = "Map the role of the nodes, unless they have an access entry."
+    match = Match("There is no node mapping.", "Only nodes with an access entry can join.", hint)
+    # Other rules report a mapping that only looks like one of nodes.
+    yield from context.lacking("of nodes", _looks_like_nodes, NODES, match)
+
+
+def _looks_like_nodes(mapped: MappingEntry) -> bool:
+    is_named = mapped.username.startswith("system:node:")
+    return is_named or any(NODES in group or meant(group) == NODES for group in mapped.groups)
 
 
 @rule(Severity.WARNING, "principals of more than one partition")
