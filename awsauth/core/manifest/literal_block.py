@@ -39,7 +39,7 @@ def header_of(text: str, node: Node) -> tuple[int, str, str]:
 
 
 def new_literal(text: str, offset: int, value: str, column: int, step: int = STEP) -> tuple[str, str]:
-    """Return the header, without its line break, and the lines of a block with `value`.
+    """Return the header (without its line break) and the lines of a block.
 
     Args:
         text: The outer text.
