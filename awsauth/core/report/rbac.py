@@ -15,7 +15,6 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from awsauth.boundary import public
-from awsauth.core.access.caller import conditions_for
 from awsauth.core.access.matching import names_for
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
@@ -251,6 +250,8 @@ def rights(mapped: MappingEntry, rbac: Rbac, policies: Iterable[AccessPolicy] = 
         rbac: The cluster's RBAC.
         policies: The access policies of the principal's access entry.
     """
+    from awsauth.core.access.caller import conditions_for  # only for a report
+
     bindings = rbac.bindings
     for kind, templates, bound in (
         ("username", (mapped.username,), bindings.usernames),
