@@ -18,10 +18,10 @@ from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
-from awsauth.core.text.display import quoted, visible
+from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
 from awsauth.kube.rbac import CHANGER, SelfReview, missing, self_review
-from awsauth.kube.resources import read_bindings, read_nodes, read_rbac, read_revision_owners
+from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
 from awsauth.system.backoff import retry_unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.migration.plan import MigrationFacts
-    from awsauth.core.report.who_can import Grants
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
@@ -216,21 +215,6 @@ class ClusterContext:
         mapped = dict.fromkeys(one.principal for key in PRINCIPAL_KEYS for one in document.reading(key).mapped)
         asked = [AccessEntry(arn) for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
         return or_note(partial(self.eks.iam_facts, [*entries, *asked]), notes, "the principals in IAM") or IamFacts()
-
-    def who_can(self, document: Document, verb: str, resource: str, namespace: str | None) -> Grants:
-        """Return the principals with a right (see `ReadOnlyClient.who_can`)."""
-        from awsauth.core.report.who_can import who_has_right
-        from awsauth.kube.discovery import request_of
-
-        asked, is_known = retry_unavailable(lambda: request_of(self.transport, verb, resource, namespace))
-        rbac = retry_unavailable(lambda: read_rbac(self.transport))
-        found = who_has_right(document, self.entries_state(), rbac, asked)
-        if is_known:
-            return found
-        message = f"Not checked: whether the cluster has a resource {quoted(resource, 200)}."
-        impact = "Its discovery does not list it, so the name is taken as written."
-        unlisted = note(NOT_LOOKED_AT, message, impact, "Write the plural, with its API group after a dot.")
-        return replace(found, problems=(*found.problems, unlisted))
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""

@@ -167,18 +167,23 @@ class ReadOnlyClient:
             ForbiddenError: the caller may not list roles and bindings in the whole cluster.
         """
         from awsauth.core.entries.view import EntriesState
-        from awsauth.core.report.who_can import who_gets
+        from awsauth.core.report.who_can import who_gets, who_has_right
+        from awsauth.kube.discovery import request_of
+        from awsauth.kube.resources import read_rbac
+        from awsauth.system.backoff import retry_unavailable
 
         check_texts(verb=verb, resource=resource, namespace=namespace, group=group, username=username)
-        context = self._cluster_context
+        context, document = self._cluster_context, self.read()
+        entries = context.entries_state() if context else EntriesState()
         if not (verb or resource or namespace):
-            entries = context.entries_state() if context else EntriesState()
-            return who_gets(self.read(), entries, group, username)
+            return who_gets(document, entries, group, username)
         if not verb or not resource or group or username:
             raise UsageError("who_can asks for a right, a group or a username.", hint='Pass one: "get", "secrets".')
         if context is None:
             raise _no_cluster()
-        return context.who_can(self.read(), verb, resource, namespace)
+        asked, notes = retry_unavailable(lambda: request_of(context.transport, verb, resource, namespace))
+        rbac = retry_unavailable(lambda: read_rbac(context.transport))
+        return who_has_right(document, entries, rbac, asked, notes)
 
     def exists(self) -> bool:
         """Return whether the object exists."""

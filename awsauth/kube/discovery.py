@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from awsauth.core.entries.view import NOT_LOOKED_AT
+from awsauth.core.findings import Finding, note
 from awsauth.core.report.rbac import ANY, RbacRule
+from awsauth.core.text.display import quoted
 from awsauth.kube.resources import Fields
 from awsauth.kube.transport import Transport
 
 # The ``Accept`` header for all resources in one answer. Kubernetes has v2 since 1.30, and v2beta1 since 1.26.
 _ALL: Final = ",".join(
-    f"application/json;g=apidiscovery.k8s.io;v={one};as=APIGroupDiscoveryList" for one in ("v2", "v2beta1")
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 
 
@@ -25,12 +28,12 @@ class ApiResource(NamedTuple):
     """
 
     name: str
-    group: str = ""
+    group: str
     is_namespaced: bool = True
     subresources: frozenset[str] = frozenset()
 
 
-def find_resource(transport: Transport, name: str, group: str = "") -> ApiResource | None:
+def find_resource(transport: Transport, name: str, group: str) -> ApiResource | None:
     """Return the resource of a name as kubectl takes it, or None.
 
     That takes one request or two.
@@ -45,11 +48,9 @@ def find_resource(transport: Transport, name: str, group: str = "") -> ApiResour
         AwsAuthError: the transport raises it.
     """
     for path in ("/api", "/apis"):
-        groups = Fields(transport.get(path, accept=_ALL), "list of resources", path).objects("items")
-        for one in groups:
+        for one in Fields(transport.get(path, accept=_ALL), "list of resources", path).objects("items"):
             found_group = one.object("metadata").text("name")
-            resources = (resource for version in one.objects("versions") for resource in version.objects("resources"))
-            for resource in resources:
+            for resource in (found for version in one.objects("versions") for found in version.objects("resources")):
                 plural = resource.text("resource")
                 names = {plural, resource.text("singularResource"), *resource.texts("shortNames")}
                 if name in names and group in ("", found_group):
@@ -58,8 +59,10 @@ def find_resource(transport: Transport, name: str, group: str = "") -> ApiResour
     return None
 
 
-def request_of(transport: Transport, verb: str, resource: str, namespace: str | None) -> tuple[RbacRule, bool]:
-    """Return the request of a question, and whether the server has its resource.
+def request_of(
+    transport: Transport, verb: str, resource: str, namespace: str | None
+) -> tuple[RbacRule, tuple[Finding, ...]]:
+    """Return the request of a question, and notes about it.
 
     Args:
         transport: To the API server.
@@ -72,7 +75,7 @@ def request_of(transport: Transport, verb: str, resource: str, namespace: str | 
         AwsAuthError: the transport raises it.
     """
     if resource.startswith("/"):
-        return RbacRule(verb, resource), True
+        return RbacRule(verb, resource), ()
     kind, _, rest = resource.partition("/")
     typed, _, group = kind.partition(".")
     name, _, part = rest.partition("/")
@@ -81,4 +84,9 @@ def request_of(transport: Transport, verb: str, resource: str, namespace: str | 
     if not part and name in known.subresources:
         name, part = "", name
     where = (namespace or ANY) if known.is_namespaced else ""
-    return RbacRule(verb, f"{known.name}/{part}" if part else known.name, known.group, name, where), found is not None
+    asked = RbacRule(verb, f"{known.name}/{part}" if part else known.name, known.group, name, where)
+    if found:
+        return asked, ()
+    message = f"Not checked: whether the cluster has a resource {quoted(kind, 200)}."
+    impact = "Its discovery does not list it, so the name is taken as written."
+    return asked, (note(NOT_LOOKED_AT, message, impact, "Write the plural, with its API group after a dot."),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from awsauth.core.access import matching
@@ -279,6 +280,7 @@ def filled_in(mapped: MappingEntry) -> MappingEntry:
     return mapped._replace(username=render(mapped.username, known).text, groups=groups)
 
 
+@lru_cache(maxsize=4096)
 def caller_of(principal: str) -> Caller | None:
     """Return the caller with an ARN; None for an ARN with a placeholder."""
     try:

@@ -8,7 +8,7 @@ Source of the rules: Kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` (``R
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -113,6 +113,14 @@ class PolicyRule(NamedTuple):
 # A member of ``system:masters`` may do everything.
 EVERYTHING: Final = (PolicyRule((ANY,), (ANY,), (ANY,)), PolicyRule((ANY,), paths=(ANY,)))
 
+# Whether a label meets a requirement, by operator; the label is None if the object does not have it.
+_HOLDS: Final[dict[str, Callable[[str | None, tuple[str, ...]], bool]]] = {
+    "In": lambda found, values: found in values,
+    "NotIn": lambda found, values: found not in values,
+    "Exists": lambda found, _: found is not None,
+    "DoesNotExist": lambda found, _: found is None,
+}
+
 # The requirements of a label selector: a label, an operator such as ``In``, and its values.
 Selector = tuple[tuple[str, str, tuple[str, ...]], ...]
 
@@ -177,17 +185,9 @@ def _aggregated(role: Role, sources: Iterable[Role]) -> tuple[PolicyRule, ...]:
 
 def _selects(selector: Selector, labels: Mapping[str, str]) -> bool:
     """Whether a label selector selects labels; one without requirements selects all."""
-    for label, operator, values in selector:
-        found = labels.get(label)
-        holds = {
-            "In": found in values,
-            "NotIn": found not in values,
-            "Exists": found is not None,
-            "DoesNotExist": found is None,
-        }
-        if not holds.get(operator):
-            return False
-    return True
+    return all(
+        operator in _HOLDS and _HOLDS[operator](labels.get(label), values) for label, operator, values in selector
+    )
 
 
 @public

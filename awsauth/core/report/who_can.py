@@ -141,7 +141,9 @@ def _by_policy(entry: AccessEntry, name: str) -> tuple[str, ...] | None:
     return () if policy else None
 
 
-def who_has_right(document: Document, entries: EntriesState, rbac: Rbac, asked: RbacRule) -> Grants:
+def who_has_right(
+    document: Document, entries: EntriesState, rbac: Rbac, asked: RbacRule, notes: Iterable[Finding] = ()
+) -> Grants:
     """Return the principals that can send a request.
 
     Args:
@@ -149,6 +151,7 @@ def who_has_right(document: Document, entries: EntriesState, rbac: Rbac, asked: 
         entries: The access entries of the cluster.
         rbac: The RBAC of the cluster.
         asked: The request.
+        notes: Notes about the request.
     """
     unknown: list[Finding] = []
 
@@ -163,7 +166,7 @@ def who_has_right(document: Document, entries: EntriesState, rbac: Rbac, asked: 
     named = f" named {asked.name}" if asked.name else ""
     where = " in any namespace" if asked.namespace == ANY else f" in {asked.namespace}" if asked.namespace else ""
     name = f"{asked._replace(namespace='')}{named}{where}"
-    return Grants("right", name, grants, (*_unread(document, entries), *unknown))
+    return Grants("right", name, grants, (*_unread(document, entries), *notes, *unknown))
 
 
 def _unknown(principal: str, policy: str) -> Finding:
