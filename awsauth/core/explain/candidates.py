@@ -16,7 +16,7 @@ from awsauth.core.document.document import Document, parse_list
 from awsauth.core.document.index import findings_by_entry, grouped
 from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Scalar, continuation
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
-from awsauth.core.explain.explanation import Candidate, EntryStatus
+from awsauth.core.explain.explanation import Candidate, DecisionStep, EntryStatus
 from awsauth.core.findings import Finding, Location
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.text.display import quoted, without_invisible
@@ -139,22 +139,6 @@ _DROPPED: Final = NearMiss("entry-dropped", "the authenticator drops this entry"
 _SSO_OFF: Final = NearMiss("sso", "EKS ignores `sso` entries, an alpha feature of the authenticator")
 
 
-class Looked(NamedTuple):
-    """The content of one data key, for one caller.
-
-    Attributes:
-        found: The entries that count, by position: several if it is undefined which one the authenticator takes.
-        candidates: All entries that concern the caller, at most 100 for each reason.
-        left_out: The number of further entries for the same reasons.
-        problems: The parser's findings about the whole text, or about the entries in `found`.
-    """
-
-    found: dict[int, MappingEntry]
-    candidates: tuple[Candidate, ...]
-    left_out: int
-    problems: tuple[Finding, ...]
-
-
 class _Hit(NamedTuple):
     position: int
     status: EntryStatus
@@ -219,14 +203,22 @@ class Search:
         self._found_in: dict[Key, dict[int, list[Finding]]] = {}
         self._may_rename: dict[str, bool] = {}
 
-    def look(self, key: Key, *, decided: bool) -> Looked:
-        """Look into one data key; `decided` if an earlier key decides already."""
+    def look(self, key: Key, decided: str) -> tuple[dict[int, MappingEntry], DecisionStep]:
+        """Return the entries of a data key that count, by position, and what was found there.
+
+        Several entries count if it is undefined which one the authenticator takes. The step has all entries that concern
+        the caller, at most 100 for each reason.
+
+        Args:
+            key: The data key.
+            decided: The earlier data key that decides already; otherwise empty.
+        """
         reading = self._document.reading(key)
         found = self._found(reading)
         hits = self._accounts if key == "mapAccounts" else self._entries
         candidates: list[Candidate] = []
         count: Counter[str] = Counter()
-        for hit in hits(reading, found, decided=decided):
+        for hit in hits(reading, found, decided=bool(decided)):
             count[hit.near.code] += 1
             if count[hit.near.code] <= _MOST_ALIKE:
                 candidates.append(self._candidate(reading, hit))
@@ -234,7 +226,22 @@ class Search:
         candidates += self._misnamed(key)
         if self._wide and not left_out and key != "mapAccounts":
             candidates += self._mentions(reading, candidates)
-        return Looked(found, tuple(candidates), left_out, self._problems(reading, found))
+        summary = self._summary(reading, len(found), decided)
+        if left_out:
+            summary += f" {left_out:,} more entries like those below are not listed."
+        return found, DecisionStep(key, summary, tuple(candidates), self._problems(reading, found))
+
+    def _summary(self, reading: ParsedList, found: int, decided: str) -> str:
+        if decided:
+            return f"not read, because {decided} decides."
+        if reading.key not in self._document.data:
+            return "this key is missing."
+        if not reading.entries:
+            return "no entry can be read." if reading.findings else "it is empty."
+        if found > 1:
+            return "it is undefined which entry counts."
+        count = len(reading.entries)
+        return f"1 of {count} entries counts." if found else f"none of {count} entries matches the caller."
 
     def _found(self, reading: ParsedList) -> dict[int, MappingEntry]:
         """Return the entries that count for the caller, or for its account."""

@@ -17,7 +17,7 @@ from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, Key, MappingEntry
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.edit.merge import merge
 from awsauth.core.entries.model import AccessEntry
-from awsauth.core.explain.candidates import Looked, Search, ensured, entry_location
+from awsauth.core.explain.candidates import Search, ensured, entry_location
 from awsauth.core.explain.explanation import CallerOutcome, DecisionStep, Explanation, instance_condition, rendering
 from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
@@ -74,11 +74,14 @@ class _Explaining:
         search = Search(self.document, self.caller, wide=not self._is_mapped())
         decided = ""
         for key in KEYS:
-            looked = search.look(key, decided=bool(decided))
-            steps.append(self._step(key, looked, decided))
-            if looked.found and not decided:
+            found, step = search.look(key, decided)
+            steps.append(step)
+            if not decided and not self.document.reading(key).trusted:
+                self.untrusted = True
+                self.conditions.append(f"awsauth cannot tell how the authenticator reads {key}.")
+            if found and not decided:
                 decided = key
-                self.outcomes = self._outcomes(key, looked.found)
+                self.outcomes = self._outcomes(key, found)
         if decided in PRINCIPAL_KEYS:
             steps.append(rendering(self.outcomes))
         verdict = self._verdict()
@@ -90,28 +93,6 @@ class _Explaining:
         target = casefold_arn(self.caller.canonical_arn)
         found = (entries_for(self.document.reading(key), target) for key in PRINCIPAL_KEYS)
         return self.caller.account in self.document.accounts or any(found)
-
-    def _step(self, key: Key, looked: Looked, decided: str) -> DecisionStep:
-        reading = self.document.reading(key)
-        if not decided and not reading.trusted:
-            self.untrusted = True
-            self.conditions.append(f"awsauth cannot tell how the authenticator reads {key}.")
-        count = len(reading.entries)
-        if decided:
-            summary = f"not read, because {decided} decides."
-        elif key not in self.document.data:
-            summary = "this key is missing."
-        elif not reading.entries:
-            summary = "no entry can be read." if reading.findings else "it is empty."
-        elif len(looked.found) > 1:
-            summary = "it is undefined which entry counts."
-        elif looked.found:
-            summary = f"1 of {count} entries counts."
-        else:
-            summary = f"none of {count} entries matches the caller."
-        if looked.left_out:
-            summary += f" {looked.left_out:,} more entries like those below are not listed."
-        return DecisionStep(key, summary, looked.candidates, looked.problems)
 
     def _outcomes(self, key: Key, found: dict[int, MappingEntry]) -> list[CallerOutcome]:
         """Return the outcomes of the entries that count; one of those of equal effect."""
