@@ -7,6 +7,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, PrivateAttr, Tag, ValidationError
@@ -21,6 +22,7 @@ from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEn
 from awsauth.core.edit.changes import EnsureEntry, EntryType
 from awsauth.core.entries.merge import new_entry
 from awsauth.core.goyaml.scalars import check_text
+from awsauth.core.lint.policy import must_fit
 from awsauth.core.serialization import model_problem, unique_fields
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import FragmentError, ManifestError, UsageError
@@ -49,31 +51,23 @@ def _list(value: Any) -> Any:
     return value or ()
 
 
-def _owner(name: str) -> str:
-    if not re.fullmatch(OWNER_NAME, name):
-        message = "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last"
-        raise ValueError(message)
-    return name
-
-
 def _role(role: str) -> str:
     if not role.startswith("arn:") and _ROLE_NAME.fullmatch(role):
         return role
     return arns.writable_role(role)
 
 
-def _one_line(kind: str) -> AfterValidator:
-    def check(text: str) -> str:
-        check_text(f"the {kind}", text)
-        return text
-
-    return AfterValidator(check)
-
+_owner = must_fit(
+    re.compile(OWNER_NAME).fullmatch,
+    "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last",
+)
 
 _Account = Annotated[str, AfterValidator(arns.account_id)]
-_Username = Annotated[str, _one_line("username")]
+_Username = Annotated[str, AfterValidator(partial(check_text, "the username"))]
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
-_Groups = Annotated[tuple[Annotated[str, _one_line("group")], ...], BeforeValidator(_list)]
+_Groups = Annotated[
+    tuple[Annotated[str, AfterValidator(partial(check_text, "the group"))], ...], BeforeValidator(_list)
+]
 
 
 class _Part(BaseModel):
@@ -103,7 +97,7 @@ class WantedSsoRole(_Part):
         groups: The Kubernetes groups.
     """
 
-    permissionset: Annotated[str, _one_line("permission set")]
+    permissionset: Annotated[str, AfterValidator(partial(check_text, "the permission set"))]
     username: _Username
     groups: _Groups = ()
 
@@ -197,7 +191,7 @@ class Fragment(_Part):
         FragmentError: a field is unknown, or holds a value that it may not hold.
     """
 
-    owner: Annotated[str, AfterValidator(_owner), Field(json_schema_extra={"pattern": f"^{OWNER_NAME}$"})]
+    owner: Annotated[str, _owner, Field(json_schema_extra={"pattern": f"^{OWNER_NAME}$"})]
     reason: str = ""
     roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
     users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")

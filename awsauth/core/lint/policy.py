@@ -41,7 +41,7 @@ def _list(value: Any) -> Any:
     return tuple(value)
 
 
-def _must_fit(is_fit: Callable[[str], object], problem: str) -> AfterValidator:
+def must_fit(is_fit: Callable[[str], object], problem: str) -> AfterValidator:
     """Return the check of a text; `problem` continues a sentence about it."""
 
     def check(text: str) -> str:
@@ -60,10 +60,10 @@ def _whole(value: Any) -> Any:
     return number
 
 
-_account = _must_fit(ACCOUNT_ID.fullmatch, "is not an account: write 12 digits, in quotes")
-_partition = _must_fit(PARTITIONS.__contains__, f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
-_code = _must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")
-_role = _must_fit(
+_account = must_fit(ACCOUNT_ID.fullmatch, "is not an account: write 12 digits, in quotes")
+_partition = must_fit(PARTITIONS.__contains__, f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
+_code = must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")
+_role = must_fit(
     lambda pattern: not _ROLE_WITH_PATH.search(pattern),
     "has a path, but the authenticator knows a role without it: remove the path behind `role/`",
 )
