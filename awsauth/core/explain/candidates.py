@@ -204,7 +204,7 @@ class Search:
         self._may_rename: dict[str, bool] = {}
 
     def look(self, key: Key, decided: str) -> tuple[dict[int, MappingEntry], DecisionStep]:
-        """Return the entries of a data key that count, by position, and what was found there.
+        """Return the entries of a data key that count, by position, and its step.
 
         Several entries count if it is undefined which one the authenticator takes. The step has all entries that concern
         the caller, at most 100 for each reason.
