@@ -19,7 +19,7 @@ from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import ForbiddenError
 from awsauth.history import commit, log as pruning
 from awsauth.kube.rbac import missing
-from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
+from awsauth.kube.resources import read_nodes, read_rbac, read_revision_owners
 from awsauth.stores.cluster import ClusterStore
 from tests.support.changed import PREFIX
 from tests.support.connections import connected
@@ -63,7 +63,7 @@ def read(user: User) -> None:
 def look_around(user: User) -> None:
     """Ask what checks and guards ask the whole cluster; a client goes without what it may not see, and says so."""
     api = connected(user.kubeconfig)
-    read_bindings(api)
+    read_rbac(api)
     read_nodes(api)
 
 

@@ -16,7 +16,11 @@ NAMES: Final = ("reader", "editor", "pruner")
 READER: Final = (
     RbacRule("get", "configmaps", "", "aws-auth", "kube-system"),
     *(RbacRule(verb, "controllerrevisions", "apps", "", "kube-system") for verb in ("get", "list")),
-    *(RbacRule("list", f"{kind}bindings", "rbac.authorization.k8s.io") for kind in ("clusterrole", "role")),
+    *(
+        RbacRule("list", f"{kind}{suffix}", "rbac.authorization.k8s.io")
+        for suffix in ("bindings", "s")
+        for kind in ("clusterrole", "role")
+    ),
     RbacRule("list", "nodes"),
 )
 EDITOR: Final = (*READER, *CHANGER, RbacRule("create", "configmaps", "", "", "kube-system"))
