@@ -24,8 +24,7 @@ from awsauth.core.guards.guards import raise_for_violations, run_guards
 from awsauth.core.plan import Plan, require_same_entries
 from awsauth.core.revisions.info import Writer, fitting
 from awsauth.core.text.display import command_line, listed, quoted
-from awsauth.entries import bridge
-from awsauth.entries.journal import EntryJournal
+from awsauth.entries.journal import EntryJournal, check_binding, delete_binding, make_binding
 from awsauth.errors import AwsAuthError, AwsServiceError, ConflictError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.system.backoff import Backoff
 from awsauth.system.debug_log import log_debug
@@ -220,7 +219,7 @@ class EntryChanger:
     def _made(self, pending: PendingEntries, bridged: frozenset[str], options: Options) -> int | None:
         """Record and make a change, and return the number of its revision."""
         writer, transport, journal = self.writer(), self.context.transport, self.journal
-        makes_binding = bool(bridged) and bridge.check_binding(transport)
+        makes_binding = bool(bridged) and check_binding(transport)
         number = None
         if options.get("history", True):
             reason, author, identity = map(fitting, (options.get("reason", ""), writer.author, writer.identity))
@@ -228,7 +227,7 @@ class EntryChanger:
         done: list[str] = []
         try:
             if makes_binding:
-                bridge.make_binding(transport)
+                make_binding(transport)
                 done.append(f"made the ClusterRoleBinding {BRIDGE_GROUP}")
             for diffs in [(diff,) for diff in pending.diffs] if pending.prove else [pending.diffs]:
                 change_entries(pending.calls, diffs, done, bridged, writer.arn)
@@ -256,7 +255,7 @@ class EntryChanger:
         with suppress(AwsAuthError):
             read = self.eks.access_entries()
             if not read.unread and not any(BRIDGE_GROUP in entry.groups for entry in read.entries):
-                bridge.delete_binding(self.context.transport)
+                delete_binding(self.context.transport)
 
 
 def _check(options: Options) -> None:

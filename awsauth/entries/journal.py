@@ -1,4 +1,9 @@
-"""The history of access entries: one object in the cluster for each change."""
+"""The objects in the cluster that a change of access entries needs.
+
+One is kept for each change: the history. Another is there for a while: the RBAC binding for administrators whose mapping
+becomes an access entry. An entry overrides the mapping of its principal at once, and gets its policy by a second call.
+Until the API server uses the policy, a group in the entry gives the same rights.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.entries.model import AccessEntry
 from awsauth.core.report.rows import LastChange
 from awsauth.core.revisions.info import PREFIX, time_read
 from awsauth.core.revisions.revision import NAMESPACE, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
-from awsauth.core.text.display import quoted
-from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError
-from awsauth.kube.resources import REVISIONS_PATH, create_object, list_objects
+from awsauth.core.text.display import command_line, quoted
+from awsauth.errors import AwsAuthError, ConflictError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
+from awsauth.kube.resources import REVISIONS_PATH, create_object, fields_of, list_objects
 from awsauth.kube.transport import Transport
 from awsauth.system.backoff import retry_unavailable
 
@@ -28,6 +34,17 @@ _TAKES: Final = timedelta(minutes=10)  # the most that a change takes after it i
 _LABEL: Final = f"{PREFIX}history"
 _OF_ENTRIES: Final = "access-entries"
 _DIGEST: Final = f"{PREFIX}digest"
+
+_KIND: Final = "ClusterRoleBinding"
+_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_ROLE: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+_SUBJECT: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": BRIDGE_GROUP}
+_GIVEN: Final = ("--clusterrole=cluster-admin", f"--group={BRIDGE_GROUP}")
+_CREATE: Final = command_line("kubectl", "create", "clusterrolebinding", BRIDGE_GROUP, *_GIVEN)
+
+_OURS: Final = {"app.kubernetes.io/managed-by": "awsauth"}
+
+DELETE: Final = command_line("kubectl", "delete", "clusterrolebinding", BRIDGE_GROUP)
 
 
 class EntryJournal:
@@ -139,3 +156,53 @@ def last_entry_changes(revisions: Iterable[EntryRevision], entries: Iterable[Acc
 def _number_of(value: dict[str, Any]) -> int:
     """Return the number in the name of an object; 0 without one."""
     return number_of_name(value["metadata"]["name"], JOURNAL_NAME) or 0
+
+
+def check_binding(transport: Transport) -> bool:
+    """Check the binding of the group, and return whether it has to be made.
+
+    Raises:
+        ConflictError: a binding of that name gives other rights.
+        ForbiddenError: the caller may not read or create the binding.
+        AwsAuthError: the transport raises it.
+    """
+    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
+    try:
+        found = fields_of(retry_unavailable(lambda: transport.get(path)), _KIND, path)
+    except NotFoundError:
+        make_binding(transport, dry_run=True)
+        return True
+    if (found.object("roleRef"), found.objects("subjects")) != (_ROLE, [_SUBJECT]):
+        message = f"The ClusterRoleBinding {BRIDGE_GROUP} does not bind the group {BRIDGE_GROUP}, and nothing else, to cluster-admin."
+        hint = f"Look at it. If nothing needs it, delete it with `{DELETE}`, and run this again."
+        raise ConflictError(message, hint=hint)
+    return False
+
+
+def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
+    """Make the binding, unless another client has made it since.
+
+    Args:
+        transport: To the API server.
+        dry_run: Whether the server only checks that the caller may make it.
+
+    Raises:
+        ForbiddenError: the caller may not make it.
+        AwsAuthError: the transport raises it.
+    """
+    binding: Any = {"apiVersion": f"{_SUBJECT['apiGroup']}/v1", "kind": _KIND, "roleRef": _ROLE, "subjects": [_SUBJECT]}
+    binding["metadata"] = {"name": BRIDGE_GROUP, "labels": _OURS}
+    try:
+        create_object(transport, _BINDINGS, binding, dry_run=dry_run)
+    except ForbiddenError as error:
+        ask = f"Ask an administrator to create it with `{_CREATE}`, and to delete it after the change with `{DELETE}`."
+        error.hint = f"{ask}\n{error.hint}"
+        raise
+
+
+def delete_binding(transport: Transport) -> None:
+    """Delete the binding if awsauth made it; if that fails, it stays."""
+    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
+    with suppress(AwsAuthError):
+        if fields_of(transport.get(path), _KIND, path).object("metadata").get("labels") == _OURS:
+            transport.delete(path)
