@@ -166,22 +166,10 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
 PAGE: Final = 1000  # roles in one answer of ListRoles, at most
 
 
-class ResolvedRole(NamedTuple):
-    """The role for a name or an ARN.
+def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tuple[str, tuple[Finding, ...]]:
+    """Return the ARN that ``aws-auth`` needs for a role, and findings about the role.
 
-    Attributes:
-        role_arn: The ARN for ``aws-auth``, without path.
-        findings: Whether the role was checked, exists, and is for EC2.
-    """
-
-    role_arn: str
-    findings: tuple[Finding, ...] = ()
-
-
-def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> ResolvedRole:
-    """Return the ARN that ``aws-auth`` needs for a role.
-
-    It checks the role as far as IAM allows it.
+    They say whether it was checked, exists, and is for EC2.
 
     Args:
         role: The name of a role in the caller's account, the ARN of a role, or that of a role's session.
@@ -201,7 +189,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
     try:
         if by_arn and account_of(arn) != (own := own_account(session)).number:
             why = f"It belongs to another account than the caller: {own.number}."
-            return ResolvedRole(arn, (_not_checked(arn, why),))
+            return arn, (_not_checked(arn, why),)
         found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
         if not by_arn:
@@ -209,10 +197,10 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
                 raise
             account = own_account(session)
             arn = f"arn:{account.partition}:iam::{account.number}:role/{role}"
-        return ResolvedRole(arn, (_not_checked(arn, error.message),))
+        return arn, (_not_checked(arn, error.message),)
     if found is not None:
         arn = canonical_role(found.arn)
-        return ResolvedRole(arn, _ec2_findings(arn, found.trust) if for_ec2 else ())
+        return arn, _ec2_findings(arn, found.trust) if for_ec2 else ()
     if not by_arn:
         message = f"There is no role {quoted(role)} in account {own_account(session).number}."
         ways = "Check the name and the profile, or make the role with awsauth.ensure_instance_role."
@@ -220,7 +208,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> Re
     message = f"There is no role {quoted(arn, 200)}."
     impact = "The mapping grants no access until the role exists. Then everyone who can assume it has access."
     hint = f"{_near_roles(arn.rpartition('/')[2], session)}Check the name."
-    return ResolvedRole(arn, (warning("role-missing", message, impact, hint, principal=arn),))
+    return arn, (warning("role-missing", message, impact, hint, principal=arn),)
 
 
 def _not_checked(arn: str, why: str) -> Finding:

@@ -14,7 +14,7 @@ from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import UNTRUSTED
-from awsauth.core.guards.guards import GUARDS, raise_for_violations
+from awsauth.core.guards.guards import GUARDS, refusal
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import AwsAuthError, GuardError, PlanOutdatedError
 
@@ -144,7 +144,7 @@ class Confirmation:
         self._how = how = invocation.how
         self._proposed = proposed
         self._asks = asks and proposed.has_effect
-        self.refusal = None if how.out else _refusal(proposed.preview.findings, how.allow)
+        self.refusal = None if how.out else refusal(proposed.preview.findings, how.allow)
         may_ask = self._asks and proposed.asks_about_guards
         self._asked = guards_to_ask_about(self.refusal) if self.refusal and may_ask else ()
 
@@ -246,11 +246,3 @@ def guards_to_ask_about(error: GuardError) -> tuple[str, ...]:
     """Return the guards that refuse a change; none if not all of them can be allowed."""
     codes = tuple(dict.fromkeys(finding.code for finding in error.findings))
     return () if UNTRUSTED in codes else codes
-
-
-def _refusal(findings: Sequence[Finding], allow: Sequence[str]) -> GuardError | None:
-    try:
-        raise_for_violations(findings, allow)
-    except GuardError as error:
-        return error
-    return None

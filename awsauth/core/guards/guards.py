@@ -72,18 +72,28 @@ def raise_for_violations(findings: Iterable[Finding], allow: Iterable[str] = ())
         GuardError: there are such findings.
         UsageError: `allow` names no guard.
     """
+    if error := refusal(findings, allow):
+        raise error
+
+
+def refusal(findings: Iterable[Finding], allow: Iterable[str] = ()) -> GuardError | None:
+    """Return the error for the refusals that `allow` does not name, or None.
+
+    Raises:
+        UsageError: `allow` names no guard.
+    """
     allowed = allowed_by(allow)
     against = [finding for finding in findings if finding.code in REFUSALS and finding.severity is Severity.ERROR]
     refused = [finding for finding in against if not _is_allowed(finding, allowed)]
     if not refused:
-        return
+        return None
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"
     if all(finding.code in GUARDS for finding in refused):
         hint = f"To make the change anyway, pass allow={_allowances(refused)!r}."
     else:
         hint = "Correct the text, so that its meaning is certain, or roll back to an earlier one."
-    raise GuardError(f"The change is refused for {reasons}.\n{listed}", hint=hint, findings=tuple(refused))
+    return GuardError(f"The change is refused for {reasons}.\n{listed}", hint=hint, findings=tuple(refused))
 
 
 def _allowances(refused: Sequence[Finding]) -> list[str]:
