@@ -94,7 +94,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
     Raises:
         CredentialsError, AwsServiceError: STS does not tell the caller's account.
     """
-    wanted = list(arns)
+    wanted = list(dict.fromkeys(arns))
     account = own_account(session).number if wanted else ""
     until = time.monotonic() + _ASKS_FOR
     refusals: dict[str, str] = {}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import awsauth
-from tests.benchmarks import figures
+from tests.benchmarks import figures, reports
 from tests.benchmarks.contenders import AWSAUTH, NEWCOMER, PYYAML, WITH_REVISION, Contenders, Keiko, Role, check, mapped
 from tests.benchmarks.documents import FORMS, document
 from tests.benchmarks.hostile_sizes import HEADS, hostile_rows
@@ -45,6 +45,7 @@ class Size:
         forms: By number of entries of the documents by which the forms are compared, how often.
         many: By how many entries and changes a transaction of many is measured.
         processes: How often a process is started.
+        principals: How many principals a report has.
         hostile: How many characters texts have that were made to take long.
     """
 
@@ -52,11 +53,14 @@ class Size:
     forms: dict[int, int]
     many: tuple[int, ...]
     processes: int
+    principals: int
     hostile: int
 
 
-FULL: Final = Size({10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15, 1 << 20)
-SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2, 2_000)
+FULL: Final = Size(
+    {10: 100, 100: 50, 1_000: 20, 7_000: 7}, {100: 30, 1_000: 10}, (250, 500, 1_000, 2_000), 15, 1_000, 1 << 20
+)
+SMALL: Final = Size({10: 3, 100: 3}, {20: 2}, (20, 40), 2, 20, 2_000)
 
 PAGE: Final = PROJECT / "docs" / "explanation" / "performance.md"
 MARK: Final = "<!-- figures: made by the benchmark -->"
@@ -125,6 +129,11 @@ def main() -> None:
         "One sync in memory, of as many wanted entries as there are entries: nothing changes, or one entry does.",
         "entries | no change: ms | one change: ms",
         map(sync_row, size.many),
+    )
+    table(
+        "A report in memory of many principals, half as many bindings, and a filter on its page: from the key to the layout.",
+        reports.HEADS,
+        reports.report_rows(size.principals, in_browser=size is FULL),
     )
     table(
         "Texts made to take long, each call once, on a document that was not read before.",

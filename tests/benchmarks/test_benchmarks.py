@@ -24,7 +24,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    one_change, forms, many, syncs, hostile, processes, compared = [
+    one_change, forms, many, syncs, reports, hostile, processes, compared = [
         rows(part) for part in done.stdout.split("\n\n") if part.startswith("|")
     ]
     assert [(row[0], row[2]) for row in one_change] == [
@@ -33,6 +33,7 @@ def test_the_small_benchmark_prints_a_row_for_each_thing_that_it_measures() -> N
     assert [(row[1], row[2]) for row in forms] == [(form, one.name) for form in FORMS for one in (AWSAUTH, PYYAML)]
     assert [row[0] for row in many] == ["20", "40"]
     assert [row[0] for row in syncs] == ["20", "40"]
+    assert [row[:2] for row in reports] == [["20", "10"]]
     assert [row[0] for row in hostile] == list(SHAPES)
     assert ["pass" in row[0] or "awsauth" in row[0] or "file=" in row[0] for row in processes] == [True] * 3
     assert len(compared) == 2 * 2 * 2 + 2  # of two sizes, adding and extending without and with a revision; processes
