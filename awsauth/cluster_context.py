@@ -198,8 +198,8 @@ class ClusterContext:
             return MigrationFacts(bindings=bindings, notes=tuple(notes))
         calls = or_note(self.eks.entry_calls, notes, "the cluster in EKS")
         iam = self.iam_facts(document, [AccessEntry(arn) for arn in others], notes)
-        account, cluster = (calls.cluster.account, calls.cluster.arn) if calls else ("", "")
-        return MigrationFacts(account, iam, self._nodes(notes)[1], bindings, tuple(notes), cluster)
+        cluster = calls.cluster.arn if calls else ""
+        return MigrationFacts(cluster, iam, self._nodes(notes)[1], bindings, tuple(notes))
 
     def iam_facts(self, document: Document, entries: Iterable[AccessEntry], notes: list[Finding]) -> IamFacts:
         """Return the facts of IAM about mapped principals and those of entries.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
@@ -18,12 +21,15 @@ from awsauth.errors import AwsAuthError, FileError, PolicyError
 from awsauth.stores.atomic_write import Folder, replace_file
 from awsauth.stores.file import naming_file
 from awsauth.stores.memory import ManifestText
-from awsauth.system.read_limits import read_file, read_lines, read_stream
+from awsauth.system.read_limits import read_file, read_stream
 
 if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.edit.changes import Change
     from awsauth.core.lint.policy import Policy
+
+# The longest line of a log, in bytes. All events of an export may be in one line.
+LONGEST_LINE: Final = 64 * 2**20
 
 
 def save(plan: Plan, path: str) -> None:
@@ -114,18 +120,21 @@ def read_input(source: IO[bytes] | str) -> bytes:
 def log_lines(paths: Iterable[str]) -> Iterator[bytes]:
     """Yield the lines of logs, which may be compressed by gzip.
 
+    A line that is longer than `LONGEST_LINE` comes in parts.
+
     Raises:
         FileError: one of them cannot be read.
     """
     for path in paths:
-        with naming(path), _reading():
-            yield from read_lines(path)
+        with naming(path), _reading(), Path(path).open("rb") as file:
+            lines = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
+            yield from iter(partial(lines.readline, LONGEST_LINE), b"")
 
 
 @contextmanager
 def _reading() -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        hint = "Check that this is the right file."
-        raise FileError(f"The file cannot be read: {error.strerror}.", hint=hint, errno=error.errno) from error
+    except (OSError, EOFError, zlib.error) as error:  # the latter two for a damaged file of gzip
+        why, hint = getattr(error, "strerror", None) or error, "Check that this is the right file."
+        raise FileError(f"The file cannot be read: {why}.", hint=hint, errno=getattr(error, "errno", None)) from error

@@ -145,7 +145,8 @@ class Migration:
         """Take mappings out that an entry replaces; if none is left, switch to ``API``.
 
         A mapping goes if its entry decides, and is proven by a new token. Where no token can be made, ``unproven=ARN``
-        accepts the entry. If no mapping would lose its access, the next call switches, which ``authentication-mode=API`` has to allow.
+        accepts the entry. If no mapping would lose its access, the next call switches, which ``authentication-mode=API``
+        has to allow.
 
         Args:
             **options: How the change is made; see `Options`.
@@ -157,13 +158,11 @@ class Migration:
         """
         check_options(options)
         (changer := self.changer()).read(())
-        status = self.status().items
-        proven = [replace(item, proven=None) for item in status if self._is_covered(item)]
-        failed = [item.mapped for item in status if item.proven is False]
+        proven = [replace(item, proven=None) for item in self.status().items if self._is_covered(item)]
         now = self.plan()  # The proofs take time, in which another writer may delete an entry.
         covered = [item for item in now.items if item in proven and item.key != "mapAccounts"]
         left = [item for item in now.items if item not in proven and not item.is_given_up]
-        findings = tuple(_uncovered(item, is_failed=item.mapped in failed) for item in left)
+        findings = tuple(map(_uncovered, left))
         if covered:
             result = self.change([_removed(item) for item in covered], **options)
             return replace(result, findings=(*result.findings, *findings))
@@ -280,9 +279,8 @@ def _unproven(arn: str) -> Finding:
     return note("unproven", message, "Its mapping stays until then.", hint, principal=arn)
 
 
-def _uncovered(item: MigrationItem, *, is_failed: bool) -> Finding:
-    why = "A new token did not have what its access entry gives." if is_failed else item.unproven
-    why = why or "No new token has shown what its access entry gives."
-    reason = why if item.decided_by == "entry" else item.reason
+def _uncovered(item: MigrationItem) -> Finding:
+    unproven = item.unproven or "No new token has shown what its access entry gives."
+    reason = unproven if item.decided_by == "entry" else item.reason
     message = f"{quoted(item.mapped.principal, 200)} stays in aws-auth. {reason}"
     return warning("uncovered", message, "It blocks the switch to API.", "", principal=item.mapped.principal)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import os
-import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
 # The largest manifest, kubeconfig, policy, plan or certificate, in bytes. A plan is the largest of them. It may
 # hold the 1 MiB of a ConfigMap four times: before, after and in changes. Escapes make it longer.
 LARGEST_FILE: Final = 16 * 2**20
-
-# The longest line of a log, in bytes. All events of an export may be in one line.
-LONGEST_LINE: Final = 64 * 2**20
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
@@ -41,22 +34,6 @@ def read_stream(stream: IO[bytes]) -> bytes:
     if len(raw) > LARGEST_FILE:
         raise OSError(errno.EFBIG, f"it is larger than {LARGEST_FILE // 2**20} MiB")
     return raw
-
-
-def read_lines(path: str | os.PathLike[str]) -> Iterator[bytes]:
-    """Yield the lines of a file, which may be compressed by gzip.
-
-    A line that is longer than `LONGEST_LINE` comes in parts.
-
-    Raises:
-        OSError: the file cannot be read, or is not whole.
-    """
-    with Path(path).open("rb") as file:
-        lines = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == b"\x1f\x8b" else file
-        try:
-            yield from iter(partial(lines.readline, LONGEST_LINE), b"")
-        except (EOFError, zlib.error) as error:
-            raise OSError(errno.EIO, "its compressed content is damaged") from error
 
 
 def decoded(raw: bytes) -> str:

@@ -70,7 +70,9 @@ class World:
                 created[arn] = MADE_ON if known == arn else None
             else:
                 created[arn] = None
-        return MigrationFacts(self.account, IamFacts(created, unknown, real))
+        return MigrationFacts(
+            f"arn:{self.partition}:eks:us-east-1:{self.account}:cluster/prod", IamFacts(created, unknown, real)
+        )
 
     def choices(self, random: Random, document: Document) -> MigrationChoices:
         """Return choices that are valid: usernames, real ARNs, and differences that are allowed."""

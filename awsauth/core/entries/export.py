@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import count
+from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import principal_of
@@ -100,56 +101,54 @@ def _terraform_module(entries: Sequence[AccessEntry], _: ExportTarget) -> Any:
 
 
 def _terraform_entries(entries: Sequence[AccessEntry]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for name, entry in _named(entries, "_").items():
-        fields = _filled("principal_arn type user_name kubernetes_groups tags", *_values(entry), _tags(entry))
-        policies = _policies(entry, "policy_arn access_scope type namespaces")
-        by_name = {one["policy_arn"].rpartition("/")[2]: one for one in policies}
-        found[name] = {**fields, "policy_associations": by_name}
+    names = "principal_arn type user_name kubernetes_groups tags policies policy_arn access_scope type namespaces"
+    found = {name: _fields(entry, names) for name, entry in _named(entries, "_").items()}
+    for fields in found.values():
+        policies = {one["policy_arn"].rpartition("/")[2]: one for one in fields.pop("policies", ())}
+        fields["policy_associations"] = policies
     return found
 
 
 def _cloudformation(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
-    names = "ClusterName PrincipalArn Type Username KubernetesGroups AccessPolicies Tags"
+    names = "PrincipalArn Type Username KubernetesGroups Tags AccessPolicies PolicyArn AccessScope Type Namespaces"
     # CloudFormation imports only resources that it would keep.
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     resources = {}
     for name, entry in _named(entries, "").items():
-        policies = _policies(entry, "PolicyArn AccessScope Type Namespaces")
-        tags = [{"Key": key, "Value": value} for key, value in _tags(entry).items()]
-        properties = _filled(names, target.name, *_values(entry), policies, tags)
+        properties = {"ClusterName": target.name, **_fields(entry, names)}
+        if tags := properties.get("Tags"):
+            properties["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         resources[name] = {"Type": "AWS::EKS::AccessEntry", **kept, "Properties": properties}
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
 
 
 def _eksctl(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
-    names = "principalARN type kubernetesUsername kubernetesGroups accessPolicies"
-    found = [
-        _filled(names, *_values(entry), _policies(entry, "policyARN accessScope type namespaces")) for entry in entries
-    ]
+    names = (
+        "principalARN type kubernetesUsername kubernetesGroups - accessPolicies policyARN accessScope type namespaces"
+    )
     return {
         "apiVersion": "eksctl.io/v1alpha5",
         "kind": "ClusterConfig",
         "metadata": {"name": target.name, "region": target.region},
-        "accessConfig": {"accessEntries": found},
+        "accessConfig": {"accessEntries": [_fields(entry, names) for entry in entries]},
     }
 
 
 def _ack(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
-    names = "clusterName principalARN type username kubernetesGroups accessPolicies tags"
+    names = "principalARN type username kubernetesGroups tags accessPolicies policyARN accessScope type namespaces"
     kind = {"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "AccessEntry"}
     items = []
     for name, entry in _named(entries, "-").items():
-        policies = _policies(entry, "policyARN accessScope type namespaces")
-        spec = _filled(names, target.name, *_values(entry), policies, _tags(entry))
         fields = json.dumps({"clusterName": target.name, "principalARN": entry.principal_arn})
         adopt = {"adoption-policy": "adopt-or-create", "adoption-fields": fields}
         metadata = {"name": name, "annotations": {f"services.k8s.aws/{key}": value for key, value in adopt.items()}}
-        items.append({**kind, "metadata": metadata, "spec": spec})
+        items.append({**kind, "metadata": metadata, "spec": {"clusterName": target.name, **_fields(entry, names)}})
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
 def _aws_cli(entries: Sequence[AccessEntry], target: ExportTarget) -> str:
+    names = "principalArn type username kubernetesGroups tags policies policyArn accessScope type namespaces"
+
     def call(command: str, **given: Any) -> str:
         # As an option, a value that begins with `file://` would be read from that file.
         text = json.dumps({"clusterName": target.name, **given})
@@ -157,8 +156,8 @@ def _aws_cli(entries: Sequence[AccessEntry], target: ExportTarget) -> str:
 
     lines = ["#!/bin/sh", "set -eu"]
     for entry in entries:
-        given = _filled("principalArn type username kubernetesGroups tags", *_values(entry), _tags(entry))
-        policies = _policies(entry, "policyArn accessScope type namespaces")
+        given = _fields(entry, names)
+        policies = given.pop("policies", ())
         lines.append(call("create-access-entry", **given))
         lines += [call("associate-access-policy", principalArn=entry.principal_arn, **one) for one in policies]
     return "\n".join(lines) + "\n"
@@ -168,31 +167,25 @@ _MAKERS: Final = (_terraform, _terraform_module, _cloudformation, _eksctl, _ack,
 _FORMATS: Final = dict(zip(get_args(ExportFormat), _MAKERS, strict=True))
 
 
-def _filled(names: str, *values: Any) -> dict[str, Any]:
-    """Return the values by their names, without empty ones."""
-    return {name: value for name, value in zip(names.split(), values, strict=True) if value}
+def _fields(entry: AccessEntry, names: str) -> dict[str, Any]:
+    """Return an entry by the names of a tool, without empty values.
 
-
-def _values(entry: AccessEntry) -> tuple[Any, ...]:
-    """Return principal, type, username and groups; EKS sets the last two for nodes."""
-    named = ("", []) if entry.lets_nodes_in else (entry.username, sorted(entry.groups))
-    return entry.principal_arn, entry.type, *named
-
-
-def _tags(entry: AccessEntry) -> dict[str, str]:
-    """Return the tags, without those that only AWS can set."""
-    return {key: value for key, value in sorted(entry.tags.items()) if not key.startswith("aws:")}
-
-
-def _policies(entry: AccessEntry, names: str) -> list[dict[str, Any]]:
-    """Return the policies, by the names of ARN, scope, scope's type and namespaces."""
-    arn, scope, *of_scope = names.split()
-
-    def scoped(namespaces: Sequence[str]) -> dict[str, Any]:
-        return _filled(" ".join(of_scope), "namespace" if namespaces else "cluster", sorted(namespaces))
-
-    by_arn = sorted(entry.policies, key=lambda policy: policy.policy_arn)
-    return [{arn: policy.policy_arn, scope: scoped(policy.namespaces)} for policy in by_arn]
+    The first six names are those of principal, type, username, groups, tags and policies. The others are those of a
+    policy's ARN, scope, type of scope and namespaces. The tool has no value of the name ``-``.
+    """
+    arn, kind, username, groups, tags, policies, policy_arn, scope, scope_kind, namespaces = names.split()
+    fields: dict[str, Any] = {arn: entry.principal_arn, kind: entry.type}
+    if not entry.lets_nodes_in:  # EKS sets both for nodes
+        fields |= {username: entry.username, groups: sorted(entry.groups)}
+    # AWS alone can set the other tags.
+    fields[tags] = {key: value for key, value in sorted(entry.tags.items()) if not key.startswith("aws:")}
+    fields[policies] = []
+    for one in sorted(entry.policies, key=attrgetter("policy_arn")):
+        scoped = (
+            {scope_kind: "namespace", namespaces: sorted(one.namespaces)} if one.namespaces else {scope_kind: "cluster"}
+        )
+        fields[policies].append({policy_arn: one.policy_arn, scope: scoped})
+    return {name: value for name, value in fields.items() if value and name != "-"}
 
 
 def _named(entries: Sequence[AccessEntry], separator: str) -> dict[str, AccessEntry]:

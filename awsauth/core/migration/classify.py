@@ -266,7 +266,7 @@ class _Classifier(NamedTuple):
             return replace(item, reason="No node has this role.", differs=(loses,), unproven="")
         if is_user(in_iam) or not kind:
             return self._impossible(item, "No type of access entry gives these names to nodes.")
-        if self.facts.account and account_of(in_iam) != self.facts.account:
+        if account_of(self.facts.cluster) not in ("", account_of(in_iam)):
             return self._impossible(item, "An entry for nodes has to be for a role of the cluster's own account.")
         preset = NODE_TYPES[kind]
         gives = tuple(group for group in preset.groups if group != "system:bootstrappers")  # no entry gives it

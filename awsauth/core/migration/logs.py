@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 _MARKS: Final = ("access granted", "canonicalArn")
 
 # The fields of a line are in this order, so no name of a caller comes first. Identities of EKS have no ARN.
-_GRANTED: Final = re.compile(r'[^"{\[]*\btime="([^"]*)" level=\w+ msg="access granted" (?:arn="([^"]*)" )?')
+_GRANTED: Final = re.compile(
+    r'[^"{\[]*\btime="(?P<time>[^"]*)" level=\w+ msg="(?P<msg>access granted)" (?:arn="(?P<arn>[^"]*)" )?'
+)
 
 _BEFORE_JSON: Final = re.compile(r"\A[^{\[]*")
 _FRACTION: Final = re.compile(r"\.\d{1,9}")
@@ -104,14 +106,10 @@ def _logins(value: Any) -> Iterator[_Login | None]:
 
 
 def _in_text(text: str) -> Iterator[_Login | None]:
-    if granted := _GRANTED.match(text):
-        time, arn = granted.groups()
-        if arn is not None:
-            yield _login(arn, time)
-        return
+    granted = _GRANTED.match(text)
     text = f"{{{text}}}" if text.startswith(('"message":', '"@message":')) else text
     try:
-        yield from [*_logins(json.loads(_BEFORE_JSON.sub("", text)))]
+        yield from [*_logins(granted.groupdict() if granted else json.loads(_BEFORE_JSON.sub("", text)))]
     except (ValueError, RecursionError):
         yield None
 

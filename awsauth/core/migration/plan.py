@@ -47,20 +47,18 @@ class MigrationFacts(NamedTuple):
     """The facts of a cluster.
 
     Attributes:
-        account: The cluster's account; empty if unknown.
+        cluster: The cluster's ARN; empty if unknown.
         iam: What IAM says about the principals of mappings.
         evidence: The uses of node roles; None if unknown.
         bindings: The usernames and groups in RBAC; None if unknown.
         notes: What could not be read, and why.
-        cluster: The cluster's ARN; empty if unknown.
     """
 
-    account: str = ""
+    cluster: str = ""
     iam: IamFacts = IamFacts()
     evidence: NodeEvidence | None = None
     bindings: Bindings | None = None
     notes: tuple[Finding, ...] = ()
-    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +136,14 @@ class MigrationItem(JsonValue):
 
     def __str__(self) -> str:
         gives = f"Entry: {self.entry.gives}." if self.entry and self.verdict in MADE else ""
-        proof = "A new token shows this access." if self.proven else ""
+        proofs: dict[bool | None, str] = {
+            True: "A new token shows this access.",
+            False: "A new token does not show this access.",
+        }
         seen = f"Last login in the logs: {time_text(self.last_login)}." if self.last_login else ""
         seen = seen or "No login in the logs." * (self.in_logs == "not seen")
         named = f"{quoted(self.mapped.principal, 200)}: {self.reason}"
-        texts = (named, *self.differs, self.unproven, gives, proof, seen)
+        texts = (named, *self.differs, self.unproven, gives, proofs.get(self.proven, ""), seen)
         return " ".join(filter(None, texts))
 
 

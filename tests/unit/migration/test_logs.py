@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.cli.files import log_lines
+from awsauth.cli.files import LONGEST_LINE, log_lines
 from awsauth.core.document.document import Document
 from awsauth.core.entries.model import AccessEntry
 from awsauth.core.entries.view import EntriesState
@@ -18,7 +18,6 @@ from awsauth.core.migration.logs import LoginLogs
 from awsauth.core.migration.plan import MigrationChoices, MigrationPlan, require_same
 from awsauth.core.serialization import json_text
 from awsauth.errors import FileError, PlanOutdatedError, UsageError
-from awsauth.system.read_limits import LONGEST_LINE
 from tests.support.changed import PREFIX, role, roles
 from tests.unit.migration.test_verdicts import ACCOUNT, CONFIG_MAP, known
 
@@ -176,8 +175,9 @@ def test_files_may_be_compressed(tmp_path: Path) -> None:
     (tmp_path / "two.gz").write_bytes(gzip.compress(b"x\n") + gzip.compress(f"{GRANTED}\n".encode()))
     assert LoginLogs.of(log_lines(str(tmp_path / name) for name in names)).last == LAST
     (tmp_path / "cut.gz").write_bytes(gzip.compress(AUDIT.encode())[:-9])
-    for name in ("cut.gz", "missing"):
-        with pytest.raises(FileError, match="cannot be read") as refused:
+    (tmp_path / "bad.gz").write_bytes(b"\x1f\x8bnothing")
+    for name in ("cut.gz", "bad.gz", "missing"):
+        with pytest.raises(FileError, match=r"cannot be read: (?!None)") as refused:
             LoginLogs.of(log_lines([str(tmp_path / name)]))
         assert refused.value.location.endswith(name)
 

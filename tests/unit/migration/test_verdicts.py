@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from awsauth.core.migration.plan import MigrationItem
 
 ACCOUNT: Final = "111122223333"
+CLUSTER: Final = f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/prod"
 MADE: Final = datetime(2026, 1, 1, tzinfo=timezone.utc)
 POLICY: Final = AccessPolicy("arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
 NO_EVIDENCE: Final = NodeEvidence()
@@ -32,7 +33,7 @@ CONFIG_MAP: Final = EntriesState("CONFIG_MAP")
 def known(*arns: str, **more: Any) -> MigrationFacts:
     """Return the facts of a cluster whose mappings' principals have these ARNs in IAM."""
     real = {arn: FoundPrincipal(arn, MADE) for arn in arns}
-    facts = {"account": ACCOUNT, "iam": IamFacts({}, {}, real), "evidence": NO_EVIDENCE}
+    facts = {"cluster": CLUSTER, "iam": IamFacts({}, {}, real), "evidence": NO_EVIDENCE}
     return MigrationFacts(**{**facts, **more})
 
 
