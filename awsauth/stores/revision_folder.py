@@ -334,9 +334,8 @@ def _lines(value: Mapping[str, Any], column: int) -> Iterator[str]:
             yield f"{start}\n"
             yield from _lines(part, column + 2)
         elif isinstance(part, str) and "\n" in part and not NOT_LITERAL.search(part):
-            header, lines = new_literal("", 0, part, column)
-            yield f"{start} {header}\n"
-            yield from (f"{line}\n" for line in lines)
+            header, body = new_literal("", 0, part, column)
+            yield f"{start} {header}\n{body}"
         else:
             yield f"{start} {_scalar(part)}\n"
 
