@@ -213,18 +213,14 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         Raises:
             AwsAuthError: as for `apply`, except the errors of the write.
         """
-        from awsauth.core.plan import Plan
+        from awsauth.core.plan import Plan, changes_to
 
         if not isinstance(changes, Document) and (entries := entry_changes(as_list(changes))):
             return self._entries().plan(entries)
         snapshot = self._store.read()
         notes: tuple[Finding, ...] = ()
         if isinstance(changes, Document):
-            from awsauth.core.desired.manifest import changes_to, other_keys
-
-            wanted = changes
-            changes, notes = changes_to(wanted, snapshot.document, keep_nodes=keep_nodes)
-            notes += other_keys(wanted, snapshot.document)
+            changes, notes = changes_to(changes, snapshot.document, keep_nodes=keep_nodes)
         elif keep_nodes:
             raise UsageError("keep_nodes goes with a document, not with changes.", hint="Leave keep_nodes out.")
         made = as_list(changes)

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import click
 
-from awsauth.core.desired.manifest import document_in
+from awsauth.core.manifest.manifest import document_in
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, FileError, PolicyError

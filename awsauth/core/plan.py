@@ -9,22 +9,24 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from awsauth.core.access.matching import can_match
+from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.diff import Diff, MappingDiff, diff
+from awsauth.core.document.document import Document, mappings_of
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import Change, changes_from_json
 from awsauth.core.edit.merge import MergeResult, merge_with_report
-from awsauth.core.findings import Finding, counted
+from awsauth.core.findings import Finding, counted, note, warning
 from awsauth.core.guards.guards import raise_for_violations
 from awsauth.core.serialization import JsonValue, from_json, json_text, sha256_of, unique_fields
 from awsauth.core.text.display import NotebookValue, quoted, quoted_value, visible
-from awsauth.errors import AwsAuthError, PlanError, PlanOutdatedError
+from awsauth.errors import AwsAuthError, InvalidValueError, PlanError, PlanOutdatedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from awsauth.core.access.caller import AccessChange
-    from awsauth.core.document.document import Document
     from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry
     from awsauth.core.yaml_input import Path, YamlInput
@@ -196,6 +198,38 @@ class Plan(NotebookValue, JsonValue):
         except (TypeError, ValueError, RecursionError) as error:
             raise PlanError(f"This is not a plan: it is not JSON ({visible(str(error))}).", hint=_AGAIN) from error
         return cls.from_json(values)
+
+
+def changes_to(wanted: Document, live: Document, *, keep_nodes: bool) -> tuple[list[Change], tuple[Finding, ...]]:
+    """Return the changes that give `live` the texts of `wanted`, and warnings.
+
+    There is a note for each differing data key that the authenticator ignores.
+
+    Args:
+        wanted: The wanted data.
+        live: The present data.
+        keep_nodes: Whether to add the node mappings that only `live` has. What no change can add is left out with a warning.
+    """
+    texts = [(key, wanted.data.get(key)) for key in KEYS]
+    changes: list[Change] = [c.ReplaceText(key=key, text=text) for key, text in texts if text != live.data.get(key)]
+    kept = mappings_of(wanted, "mapRoles") or {}
+    findings = []
+    for identity, entries in (mappings_of(live, "mapRoles") or {}).items() if keep_nodes else ():
+        mapped = entries[-1]
+        if identity in kept or not is_node_mapping(mapped) or not can_match(mapped.principal):
+            continue
+        try:
+            changes.append(c.EnsureRole(role_arn=mapped.principal, username=mapped.username, groups=mapped.groups))
+        except InvalidValueError as error:
+            message = f"The node mapping of {quoted(mapped.principal, 200)} is not kept: {error.message}"
+            impact = "Nodes with this role become NotReady, and no new one can join."
+            hint = "Write the mapping into the wanted manifest."
+            findings.append(warning("node-not-kept", message, impact, hint, principal=mapped.principal))
+    for name in sorted({*wanted.data, *live.data} - {*KEYS}):
+        if wanted.data.get(name) != live.data.get(name):
+            message = f"The data key `{visible(name)}` differs, and it stays as it is."
+            findings.append(note("other-data-key", message, "The authenticator does not read it."))
+    return changes, tuple(findings)
 
 
 def require_same_outcome(approved: Diff, result: MergeResult) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import awsauth
-from awsauth.core.desired.manifest import document_in
-from awsauth.core.manifest.manifest import Manifest
+from awsauth.core.manifest.manifest import Manifest, document_in
 from awsauth.stores.memory import MemoryStore
 from tests.support.command_line import NODE, ROLE, manifest_in as example_in, run
 

@@ -15,7 +15,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
 from awsauth.core.desired.acts import as_mapped
-from awsauth.core.desired.manifest import document_in
 from awsauth.core.desired.records import OWNER_NAME, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
@@ -23,6 +22,7 @@ from awsauth.core.edit.changes import EnsureEntry, EntryType
 from awsauth.core.entries.merge import new_entry
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.lint.policy import must_fit
+from awsauth.core.manifest.manifest import document_in
 from awsauth.core.serialization import model_problem, unique_fields
 from awsauth.core.text.display import listed, quoted, quoted_value, visible
 from awsauth.errors import FragmentError, ManifestError, UsageError

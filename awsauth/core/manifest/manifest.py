@@ -6,9 +6,11 @@ The outer text is YAML or JSON: one object or several, Lists, fragments. It is r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding
@@ -18,10 +20,27 @@ from awsauth.core.goyaml.scalars import CHECKED_TAGS
 from awsauth.core.manifest.locate import TEMPLATE_HINT, ConfigMapLocation, fields, find_config_map, origins, target
 from awsauth.core.manifest.manifest_findings import merged, repeated, shadowed, unread_object_findings
 from awsauth.core.manifest.outer_edits import edit_scalar, fill_empty, insert_key, remove_key, to_literal
-from awsauth.core.manifest.source import check_templates, manifest_error, template_spans
+from awsauth.core.manifest.source import check_templates, decode_manifest, manifest_error, template_spans
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 from awsauth.errors import ManifestError
+
+_CONFIG_MAP: Final = re.compile(
+    r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
+)
+
+
+def document_in(raw: str | bytes) -> Document | None:
+    """Return the data of a ConfigMap in a file; None if it holds something else.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
+    # Byte by byte and without the zeros, UTF-16 looks as UTF-8 does, but for the byte order mark.
+    shown = raw.replace(b"\0", b"").decode("latin-1") if isinstance(raw, bytes) else raw
+    if not _CONFIG_MAP.search(shown):
+        return None
+    return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw).document
 
 
 @dataclass(frozen=True, slots=True)
