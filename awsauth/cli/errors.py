@@ -114,14 +114,8 @@ _ARGUMENT: Final = re.compile(
 )
 
 # By call in a hint the command that does the same.
-CALLS: Final = {
-    "recover()": "recover",
-    "explain()": "explain",
-    "health_check()": "health",
-    "snapshot()": "snapshot",
-    "rollback()": "rollback",
-    "remove_user_mapping": "remove user",
-}
+_ALIKE: Final = {f"{name}()": name for name in ("recover", "explain", "snapshot", "rollback")}
+CALLS: Final = {**_ALIKE, "health_check()": "health", "remove_user_mapping": "remove user"}
 
 _NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
 
