@@ -22,7 +22,7 @@ from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue, json_text
-from awsauth.core.text.display import code, command_line, fenced, visible
+from awsauth.core.text.display import command_line, fenced, visible
 from awsauth.errors import FileError
 from awsauth.report.formats import markdown_table
 
@@ -239,32 +239,30 @@ def report_command(invocation: Invocation, /) -> None:
     One row for each principal: the mapping or access entry that decides, username, groups, policies, rights, owner, last
     change, IAM and findings. A part that cannot be checked is marked.
     """
-    from awsauth.report.formats import report_as_csv
+    report = replace(invocation.answer(lambda client: client.report()), target=invocation.where)
+    screen = invocation.screen
+    match invocation.output:
+        case "json":
+            invocation.emit({"report": report})
+        case "csv":
+            from awsauth.report.formats import report_as_csv
 
-    found = invocation.answer(lambda client: client.report())
-    report = replace(found, target=invocation.where)
-    screen, made = invocation.screen, f"{report.made:%Y-%m-%d %H:%M} UTC"
-    header, *rows = report.table
-    if invocation.output == "json":
-        invocation.emit({"report": report})
-    elif invocation.output == "csv":
-        screen.print(report_as_csv(report))
-        screen.tell(screen.findings(report.not_checked))
-    elif invocation.output == "sarif":
-        of_rows = [finding for row in report.principals for finding in row.findings]
-        _print_sarif(invocation, [*of_rows, *report.findings, *report.not_checked])
-    elif invocation.output == "html":
-        from awsauth.report.html import report_as_html
+            screen.print(report_as_csv(report))
+            screen.tell(screen.findings(report.not_checked))
+        case "sarif":
+            of_rows = [finding for row in report.principals for finding in row.findings]
+            _print_sarif(invocation, [*of_rows, *report.findings, *report.not_checked])
+        case "html":
+            from awsauth.report.html import report_as_html
 
-        screen.print(report_as_html(report))
-    elif invocation.output == "markdown":
-        parts = [f"# Access to {code(report.target)}, {made}", findings_as_markdown(report.not_checked)]
-        parts += [markdown_table(header, rows), findings_as_markdown(report.findings)]
-        screen.print("\n\n".join(filter(None, parts)))
-    else:
-        parts = [f"Access to {visible(report.target)}, {made}", screen.findings(report.not_checked)]
-        parts += [screen.table([one.upper() for one in header], rows), screen.findings(report.findings)]
-        screen.print("\n\n".join(filter(None, parts)))
+            screen.print(report_as_html(report))
+        case as_text:
+            is_text = as_text == "text"
+            found, table = (screen.findings, screen.table) if is_text else (findings_as_markdown, markdown_table)
+            title = f"Access to {visible(report.target)}, {report.made:%Y-%m-%d %H:%M} UTC"
+            header, *rows = report.table
+            parts = [found(report.not_checked), table(header, rows), found(report.findings)]
+            screen.print("\n\n".join(filter(None, [title, *parts])))
 
 
 @awsauth_command("explain", "client.explain(awsauth.Caller(arn, session_name=…))", outputs=("text", "json"))

@@ -14,7 +14,7 @@ from awsauth.errors import UsageError
 from awsauth.version import __version__
 
 if TYPE_CHECKING:
-    from awsauth.core.report.rows import AccessReport, ReportRow
+    from awsauth.core.report.rows import AccessReport
 
 
 def report_as_html(report: AccessReport) -> str:
@@ -45,9 +45,8 @@ def report_as_html(report: AccessReport) -> str:
         rows=report.principals,
         counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
         subjects={subject: subjects[subject] for subject in sorted(subjects)},
-        anchors={subject: f"s-{sha256_of(subject)[:12]}" for subject in subjects},
         numbers={one: number for number, one in enumerate(dict.fromkeys(found), 1)},
-        key=_key,
+        anchor=lambda value: sha256_of(value)[:12],
         unchecked=UNCHECKED,
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own file
@@ -56,11 +55,6 @@ def report_as_html(report: AccessReport) -> str:
         script_hash=_hash(script),
     )
     return page.encode("ascii", "xmlcharrefreplace").decode()
-
-
-def _key(row: ReportRow) -> str:
-    """Return the anchor of a row, which is the same in every report."""
-    return f"p-{sha256_of([row.access.principal, bool(row.access.entry)])[:12]}"
 
 
 def _hash(text: str) -> str:

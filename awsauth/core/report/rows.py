@@ -58,13 +58,9 @@ class LastChange(JsonValue):
     reason: str = ""
 
     def __str__(self) -> str:
-        parts = [
-            f"revision {self.revision}" if self.revision else "not recorded",
-            f"{self.time:%Y-%m-%d %H:%M} UTC" if self.time else "",
-            f"by {self.by or 'an unknown writer'}",
-            visible(self.reason),
-        ]
-        return ", ".join(filter(None, parts))
+        revision = f"revision {self.revision}" if self.revision else "not recorded"
+        time = f"{self.time:%Y-%m-%d %H:%M} UTC" if self.time else ""
+        return ", ".join(filter(None, [revision, time, f"by {self.by or 'an unknown writer'}", visible(self.reason)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +135,7 @@ class ReportRow(JsonValue):
             source = f"{access.decided_by}: {access.reason}"
         named = (access.username, ", ".join(group or "(empty)" for group in access.groups))
         return (
-            access.principal or "(sso)",
+            access.principal,
             self.kind,
             source,
             *(named if entry is None or entry.type else (UNCHECKED, UNCHECKED)),
@@ -191,7 +187,7 @@ class AccessReport(JsonValue):
     @property
     def table(self) -> list[tuple[str, ...]]:
         """The columns that a row fills: first their names, then the cells of each row."""
-        columns = zip(COLUMNS, *(row.cells for row in self.principals), strict=True)
+        columns = zip(map(str.upper, COLUMNS), *(row.cells for row in self.principals), strict=True)
         return [*zip(*(column for column in columns if not self.principals or any(column[1:])), strict=True)]
 
 

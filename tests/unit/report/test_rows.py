@@ -126,7 +126,7 @@ def test_a_text_that_cannot_be_read_is_not_an_empty_one() -> None:
     assert [one.message for one in found.not_checked if "mapRoles" in one.message] == [
         "Not checked: the principals in mapRoles. The authenticator cannot read it."
     ]
-    assert found.table == [COLUMNS]
+    assert found.table == [tuple(map(str.upper, COLUMNS))]
 
 
 def test_an_access_entry_that_could_not_be_read_has_no_empty_cells() -> None:
