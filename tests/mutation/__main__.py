@@ -40,6 +40,7 @@ SUBJECTS: Final = (
     Subject(
         ("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py", "*test_manifest_findings.py")
     ),
+    Subject(("core/report/rbac.py",), ("unit/report/*.py",)),
     Subject(("core/edit/merge.py",), ("unit/edit/test_merge.py", "*test_revert.py", "*test_splice.py")),
     Subject(
         ("core/entries/*.py",), ("unit/entries/*.py", "*test_access_entries.py", "*test_entry_*.py", "*test_who_can.py")

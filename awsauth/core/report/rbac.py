@@ -162,7 +162,8 @@ class Rbac:
         """Return the objects, with aggregated roles filled in."""
         found = {(role.kind, role.namespace, role.name): role for role in roles}
         sources = [role for role in found.values() if role.kind == "ClusterRole"]
-        return cls(bindings, {key: _aggregated(role, sources) for key, role in found.items()})
+        rules = {key: _aggregated(one, sources) if one.selectors else one.rules for key, one in found.items()}
+        return cls(bindings, rules)
 
     def rules_of(self, binding: Binding) -> tuple[PolicyRule, ...]:
         """Return the rules of a binding's role; none if the role does not exist."""
@@ -172,15 +173,11 @@ class Rbac:
 
 def _aggregated(role: Role, sources: Iterable[Role]) -> tuple[PolicyRule, ...]:
     """Return the rules of a role and of those that it aggregates, each once."""
-    reached = {role.name: role}
-    waiting = [role] if role.selectors else []
-    while waiting:
-        selectors = waiting.pop().selectors
-        for one in sources:
-            if one.name not in reached and any(_selects(selector, one.labels) for selector in selectors):
-                reached[one.name] = one
-                waiting.append(one)
-    return tuple(dict.fromkeys(rule for one in reached.values() for rule in one.rules))
+    reached = [role]
+    for one in reached:  # it grows meanwhile
+        selected = (other for other in sources if any(_selects(selector, other.labels) for selector in one.selectors))
+        reached += [other for other in selected if other not in reached]
+    return tuple(dict.fromkeys(rule for one in reached for rule in one.rules))
 
 
 def _selects(selector: Selector, labels: Mapping[str, str]) -> bool:
