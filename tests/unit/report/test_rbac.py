@@ -152,6 +152,15 @@ def test_aggregation_is_evaluated_without_the_controller(selector: Object, *, ag
     assert bool(ways(found, RbacRule("get", "pods"), "x", "g")) is aggregated
 
 
+def test_only_cluster_roles_are_aggregated_and_one_selector_is_enough() -> None:
+    wanted = [{"matchLabels": {"to": "other"}}, {"matchLabels": {"to": "view"}}]
+    labels, to_all = {"to": "view"}, binding("all", group("g"))
+    made = role("all", aggregationRule={"clusterRoleSelectors": wanted})
+    asked = RbacRule("get", "pods", namespace="web")
+    assert ways(rbac(made, role("pods", PODS, labels=labels), to_all), asked, "x", "g")
+    assert not ways(rbac(made, role("pods", PODS, namespace="web", labels=labels), to_all), asked, "x", "g")
+
+
 def test_aggregated_roles_that_aggregate_each_other() -> None:
     chain = [
         role(f"r{number}", labels={"n": str(number)}, aggregationRule={"clusterRoleSelectors": [{}]})
