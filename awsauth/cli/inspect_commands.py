@@ -20,6 +20,7 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
+from awsauth.core.entries.view import NOT_LOOKED_AT
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue, json_text
 from awsauth.core.text.display import command_line, fenced, visible
@@ -299,11 +300,11 @@ def who_can_command(invocation: Invocation, /, *, name: str, resource: str | Non
             found = [client.who_can(name, resource, namespace=namespace)]
         else:
             found = [client.who_can(group=name), client.who_can(username=name)]
-        lost = _lost(client.read())
     text = "\n".join(map(str, [grants for grants in found if grants] or found))
     invocation.report({grants.kind: grants.to_json() for grants in found}, text, fenced(text, "text"))
-    if lost:
+    problems = {problem.code for problem in found[0].problems}
+    if problems - {NOT_LOOKED_AT}:
         return UNFIT
     if any(found):
         return DONE
-    return UNREACHED if resource and found[0].problems else NOT_FOUND
+    return UNREACHED if resource and problems else NOT_FOUND
