@@ -199,7 +199,7 @@ class ReadOnlyClient:
 
     def _check(self, snapshot: Snapshot, iam: IamFacts | None = None) -> tuple[Finding, ...]:
         from awsauth.core.lint.lint import lint
-        from awsauth.history.drift import baseline_findings, drift
+        from awsauth.history.rollback import baseline_findings, drift
 
         document = snapshot.document
         lost = drift(self._store, snapshot) or ()

@@ -20,7 +20,7 @@ from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.text.display import command_line, double_quoted, quoted, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
-from awsauth.history.drift import drift
+from awsauth.history.rollback import drift
 from awsauth.kube.rbac import SelfReview, missing, rule_of, self_review
 
 if TYPE_CHECKING:

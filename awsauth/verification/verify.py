@@ -17,10 +17,9 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_AUTHENTICATED
 from awsauth.core.edit.merge import MergeResult
-from awsauth.core.edit.revert import reverted
 from awsauth.core.explain.explain import explain
 from awsauth.core.findings import Finding, note, warning
-from awsauth.core.revisions.restore import Restoration
+from awsauth.core.revisions.restore import Restoration, reverted
 from awsauth.core.text.display import command_line, quoted
 from awsauth.history.commit import PendingChange, Propose, RetryingStore, commit
 from awsauth.kube.rbac import missing, self_review

@@ -30,7 +30,7 @@ PUBLISHED: Final = json.loads((PROJECT / "tests" / "support" / "schemas" / "sari
 FOUND_ON_CLUSTERS: Final = (
     "core/cluster/findings.py",
     "core/entries/findings.py",
-    "history/drift.py",
+    "history/rollback.py",
     "stores/file.py",
 )
 

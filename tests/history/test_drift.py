@@ -14,7 +14,7 @@ from awsauth.core.revisions.info import FieldManager
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UnprovenHistoryError
 from awsauth.history.commit import changing, commit
-from awsauth.history.drift import drift as found_drift
+from awsauth.history.rollback import drift as found_drift
 from tests.support.changed import role, roles
 from tests.support.command_line import run
 from tests.support.memory_store import SharedMemoryStore

@@ -10,7 +10,7 @@ from hypothesis import given
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import EnsureRole, RemoveRole, ReplaceText
 from awsauth.core.edit.merge import merge
-from awsauth.core.edit.revert import reverted
+from awsauth.core.revisions.restore import reverted
 from awsauth.errors import EditError
 from tests.support.callers import close_data
 from tests.support.documents.strategies import examples, randoms
