@@ -105,21 +105,19 @@ class CheckedFinding(JsonValue):
 
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
     places = [place if (place := finding.location) and place.in_file else None for finding in found]
-    file = invocation.file
-    if invocation.output == "json":
-        positions = ((at.line, at.column) if at else (None, None) for at in places)
-        at_file = [FileLocation(file, *position) if file else None for position in positions]
-        invocation.emit({"findings": [*map(CheckedFinding, found, at_file)]})
-    elif invocation.output == "markdown":
-        invocation.screen.print(findings_as_markdown(found) or _NOTHING)
-    elif invocation.output == "sarif":
+    file, screen = invocation.file, invocation.screen
+    if invocation.output == "sarif":
         _print_sarif(invocation, found)
     elif invocation.output == "github":
         for finding, at in zip(found, places, strict=True):
-            invocation.screen.command_ci(annotation(finding, file, at))
+            screen.command_ci(annotation(finding, file, at))
     else:
+        positions = ((at.line, at.column) if at else (None, None) for at in places)
+        at_file = [FileLocation(file, *position) if file else None for position in positions]
         locations = [f"{visible(file)}:{at.line}:{at.column}: " if file and at else "" for at in places]
-        invocation.screen.print(invocation.screen.findings(found, locations) or _NOTHING)
+        markdown = findings_as_markdown(found) if invocation.output == "markdown" else ""
+        text = screen.findings(found, locations) or _NOTHING
+        invocation.report({"findings": [*map(CheckedFinding, found, at_file)]}, text, markdown or _NOTHING)
 
 
 def _print_sarif(invocation: Invocation, found: Iterable[Finding]) -> None:
@@ -159,13 +157,10 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
             listed.append(_noted(row, owners.get(f"{row.kind}/{principal}"), mapped.get(principal)))
         remember(invocation.target, document)
     cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
-    if invocation.output == "json":
-        access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
-        invocation.emit({"mappings": listed, "problems": len(document.problems), "access": access})
-    elif invocation.output == "markdown":
-        invocation.screen.print(markdown_table(_HEADER, cells))
-    elif cells:
-        invocation.screen.print(invocation.screen.table(_HEADER, cells, titles=(0, 1)))
+    access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
+    table = invocation.screen.table(_HEADER, cells, titles=(0, 1)) if cells else ""
+    values = {"mappings": listed, "problems": len(document.problems), "access": access}
+    invocation.report(values, table, markdown_table(_HEADER, cells))
     return _end_of_get(invocation, document, view, pattern=pattern, is_found=bool(cells), exists=exists)
 
 
