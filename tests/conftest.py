@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 """By marker, the fixture that needs programs in Go."""
 
-_LONG = ("test_concurrent_writers.py", "test_controlplane.py")
+_LONG = (
+    *("test_concurrent_writers.py", "test_controlplane.py"),
+    *("test_migration.py", "test_pages.py", "test_team_examples.py"),
+)
 
 # Without bytecode, each of the many processes that tests start would compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
