@@ -12,9 +12,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import warning
@@ -56,16 +56,15 @@ def naming_file(name: str) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(NamedTuple):
     """A file as it was read: its manifest, and its bytes.
 
     The bytes show whether the file has changed since.
     """
 
-    manifest: Manifest = field(repr=False)
+    manifest: Manifest
     encoding: Encoding
-    raw: bytes = field(repr=False)
+    raw: bytes
 
     @classmethod
     def of(cls, raw: bytes, name: str, *, normalize: bool = False) -> FileState:

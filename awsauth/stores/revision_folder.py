@@ -17,11 +17,12 @@ from typing import Any, Final
 
 from awsauth.core.goyaml.decode import loaded
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.manifest.literal_block import NOT_LITERAL, new_literal
+from awsauth.core.manifest.literal_block import new_literal
 from awsauth.core.manifest.outer_edits import double_escaped
 from awsauth.core.revisions.info import Head, RevisionInfo
 from awsauth.core.revisions.revision import Revision, info_from_object
 from awsauth.core.text.display import visible
+from awsauth.core.text.lines import odd_character
 from awsauth.errors import HistoryError
 from awsauth.stores.atomic_write import Folder, is_root, is_something_else, replace_file
 from awsauth.stores.store import InvalidRevision, RevisionList, revision_not_found, revision_taken
@@ -333,7 +334,7 @@ def _lines(value: Mapping[str, Any], column: int) -> Iterator[str]:
         if part and isinstance(part, dict):
             yield f"{start}\n"
             yield from _lines(part, column + 2)
-        elif isinstance(part, str) and "\n" in part and not NOT_LITERAL.search(part):
+        elif isinstance(part, str) and "\n" in part and not odd_character(part):
             header, body = new_literal("", 0, part, column)
             yield f"{start} {header}\n{body}"
         else:

@@ -12,7 +12,7 @@ from typing import Final
 
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml.scalars import WORDS
-from awsauth.core.text.lines import is_odd
+from awsauth.core.text.lines import odd_character
 
 # Pieces of the expressions. Beyond ASCII they allow every character: `is_plain` looks for odd ones once for a whole text.
 # The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.
@@ -22,9 +22,10 @@ _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
 _LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
 REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
-_WORDS: Final = [word for word in WORDS if word.isalpha()]
-# The first letter decides for most values that they are not one of the words.
-_NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
+_WORDS: Final = [word for word in WORDS if word.isalpha() and word.islower()]
+_INITIALS: Final = "".join(sorted({word[0] + word[0].upper() for word in _WORDS}))
+# The first letter decides for most values that they are not one of the words, which are refused in any case.
+_NO_WORD: Final = rf"(?!(?=[{_INITIALS}])(?i:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
 _DOUBLE: Final = r'"[^\0-\x1f"\\\x7f]*"'
 _SINGLE: Final = r"'[^\0-\x1f'\x7f]*'"
 _FIRST: Final = r"[^\0-#%-.0-;=-@\[-`{-\x7f]"  # a letter, `/`, `$` or `<`
@@ -58,7 +59,7 @@ def is_plain(text: str) -> bool:
 
     Some must not be in comments, or in parts beyond ASCII.
     """
-    return ("#" not in text and text.isascii()) or not is_odd(text)
+    return ("#" not in text and text.isascii()) or not odd_character(text)
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from awsauth.core.goyaml.nodes import Kind, Node
-from awsauth.core.text.lines import is_odd
+from awsauth.core.text.lines import odd_character
 
 _START: Final = "A-Za-z0-9/_<$"
 # None of its words begins a comment or ends in a colon.
@@ -30,7 +30,7 @@ _GROUPS: Final[tuple[tuple[str, Kind], ...]] = (("dash", "sequence"), ("key", "m
 
 def parse_plain(text: str) -> Node | None:
     """Return the root of a text in a plain form; None for any other text."""
-    if not text.endswith("\n") or is_odd(text):
+    if not text.endswith("\n") or odd_character(text):
         return None
     stream = Node("sequence", 0, 0, children=[])
     open_nodes = [(-1, stream)]  # with the column of each

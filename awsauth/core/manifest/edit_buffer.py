@@ -14,11 +14,10 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, ReplaceText
 from awsauth.core.findings import Location
-from awsauth.core.manifest.literal_block import NOT_LITERAL
 from awsauth.core.manifest.locate import WITHOUT_DATA, fields
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.display import quoted, visible
-from awsauth.core.text.lines import line_of
+from awsauth.core.text.lines import line_of, odd_character
 from awsauth.errors import EditError, ManifestError
 
 MARK: Final = "#!"
@@ -84,7 +83,7 @@ def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:
 def _shown(document: Document, key: Key) -> str:
     text = document.data[key]
     shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
-    odd = NOT_LITERAL.search(shown)
+    odd = odd_character(shown)
     if odd is not None:
         message = f"{key} holds {quoted(odd[0])}, which an editor may show as something else, or not keep."
         hint = f"Replace the whole text of {key} by one without it, or roll back to a revision without it."

@@ -14,14 +14,13 @@ from typing import Final
 from awsauth.core.goyaml.nodes import BOM, Node
 from awsauth.core.manifest.source import manifest_error
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import ODD_BREAK, ODD_CHARACTERS, Splice, line_end, line_start, newline_of
+from awsauth.core.text.lines import ODD_BREAK, Splice, line_end, line_start, newline_of, odd_character
 from awsauth.core.text.unified_diff import changed_lines
 
 STEP: Final = 2  # the extra indentation of a new block, unless a neighbor has another one
 
 _HEADER: Final = re.compile(r"[|>](?:([1-9])([-+]?)|([-+]?)([1-9]?))")
 _BLANK_LINES: Final = re.compile(r"(?:[ \t]*\r?\n)*")
-NOT_LITERAL: Final = re.compile(f"[{ODD_CHARACTERS}]")  # characters that cannot be in a literal block
 
 
 def column_of(text: str, offset: int) -> int:
@@ -153,7 +152,7 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
 
 
 def _check_characters(text: str, offset: int, value: str) -> None:
-    match = NOT_LITERAL.search(value)
+    match = odd_character(value)
     if match is not None:
         message = f"The new text holds {quoted(match.group())}, which a literal block cannot hold."
         raise manifest_error(message, text, offset, "Remove the character, or escape it in double quotes.")

@@ -47,11 +47,11 @@ def spliced(text: str, splices: Iterable[Splice]) -> str:
     return "".join([*pieces, text[position:]])
 
 
-def is_odd(text: str) -> bool:
-    """Whether a text holds one of `ODD_CHARACTERS`."""
-    if text.isascii():
-        return bool(text.encode("ascii").translate(None, _USUAL_ASCII))
-    return re.search(f"[{ODD_CHARACTERS}]", text) is not None
+def odd_character(text: str) -> re.Match[str] | None:
+    """Return the first of `ODD_CHARACTERS` in a text."""
+    if text.isascii() and not text.encode("ascii").translate(None, _USUAL_ASCII):
+        return None
+    return re.search(f"[{ODD_CHARACTERS}]", text)
 
 
 def line_start(text: str, offset: int) -> int:
