@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 from awsauth.core.entries.view import NOT_LOOKED_AT
 from awsauth.core.findings import Finding, note
@@ -17,52 +18,12 @@ _ALL: Final = ",".join(
 )
 
 
-class ApiResource(NamedTuple):
-    """A resource.
-
-    Attributes:
-        name: Its name, in the plural.
-        group: Its API group; empty for the core group.
-        is_namespaced: Whether its objects are in namespaces.
-        subresources: Its subresources, such as ``exec``.
-    """
-
-    name: str
-    group: str
-    is_namespaced: bool = True
-    subresources: frozenset[str] = frozenset()
-
-
-def find_resource(transport: Transport, name: str, group: str) -> ApiResource | None:
-    """Return the resource of a name as kubectl takes it, or None.
-
-    That takes one request or two.
-
-    Args:
-        transport: To the API server.
-        name: The plural, the singular or a short name.
-        group: The API group; empty for the first one that has such a resource. The core group is the first.
-
-    Raises:
-        ApiError: the answer is not a list of resources.
-        AwsAuthError: the transport raises it.
-    """
-    for path in ("/api", "/apis"):
-        for one in Fields(transport.get(path, accept=_ALL), "list of resources", path).objects("items"):
-            found_group = one.object("metadata").text("name")
-            for resource in (found for version in one.objects("versions") for found in version.objects("resources")):
-                plural = resource.text("resource")
-                names = {plural, resource.text("singularResource"), *resource.texts("shortNames")}
-                if name in names and group in ("", found_group):
-                    parts = frozenset(part.text("subresource") for part in resource.objects("subresources"))
-                    return ApiResource(plural, found_group, resource.text("scope") == "Namespaced", parts)
-    return None
-
-
 def request_of(
     transport: Transport, verb: str, resource: str, namespace: str | None
 ) -> tuple[RbacRule, tuple[Finding, ...]]:
     """Return the request of a question, and notes about it.
+
+    That takes one request to the server or two.
 
     Args:
         transport: To the API server.
@@ -72,21 +33,43 @@ def request_of(
         namespace: The namespace; None for any.
 
     Raises:
+        ApiError: the answer is not a list of resources.
         AwsAuthError: the transport raises it.
     """
     if resource.startswith("/"):
         return RbacRule(verb, resource), ()
     kind, _, rest = resource.partition("/")
-    typed, _, group = kind.partition(".")
+    plural, _, group = kind.partition(".")
     name, _, part = rest.partition("/")
-    found = ApiResource(ANY, group or ANY) if typed == ANY else find_resource(transport, typed, group)
-    known = found or ApiResource(typed, group)
-    if not part and name in known.subresources:
-        name, part = "", name
-    where = (namespace or ANY) if known.is_namespaced else ""
-    asked = RbacRule(verb, f"{known.name}/{part}" if part else known.name, known.group, name, where)
-    if found:
-        return asked, ()
-    message = f"Not checked: whether the cluster has a resource {quoted(kind, 200)}."
-    impact = "Its discovery does not list it, so the name is taken as written."
-    return asked, (note(NOT_LOOKED_AT, message, impact, "Write the plural, with its API group after a dot."),)
+    where, notes = namespace or ANY, tuple[Finding, ...]()
+    if plural == ANY:
+        group, name, part = group or ANY, "", name
+    elif found := next(_found(transport, plural, group), None):
+        group, listed = found
+        plural = listed.text("resource")
+        if not part and any(one.text("subresource") == name for one in listed.objects("subresources")):
+            name, part = "", name
+        if listed.text("scope") != "Namespaced":
+            where = ""
+    else:
+        message = f"Not checked: whether the cluster has a resource {quoted(kind, 200)}."
+        impact = "Its discovery does not list it, so the name is taken as written."
+        notes = (note(NOT_LOOKED_AT, message, impact, "Write the plural, with its API group after a dot."),)
+    return RbacRule(verb, f"{plural}/{part}" if part else plural, group, name, where), notes
+
+
+def _found(transport: Transport, name: str, group: str) -> Iterator[tuple[str, Fields]]:
+    """Yield the resources with a name as kubectl takes it, each with its API group.
+
+    Args:
+        transport: To the API server.
+        name: The plural, the singular or a short name.
+        group: The API group; empty for all, of which the core group is the first.
+    """
+    for path in ("/api", "/apis"):
+        for one in Fields(transport.get(path, accept=_ALL), "list of resources", path).objects("items"):
+            api_group = one.object("metadata").text("name")
+            for resource in (found for version in one.objects("versions") for found in version.objects("resources")):
+                names = (resource.text("resource"), resource.text("singularResource"), *resource.texts("shortNames"))
+                if name in names and group in ("", api_group):
+                    yield api_group, resource

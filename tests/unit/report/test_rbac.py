@@ -124,7 +124,8 @@ def test_groups_that_need_no_binding_or_no_mapping() -> None:
 
 
 def test_a_template_has_a_right_under_a_condition() -> None:
-    found = rbac(role("r", PODS), binding("r", {"kind": "User", "name": "ci:bob"}, group("team-111122223333")))
+    users = [{"kind": "User", "name": name} for name in ("ci:bob", "ci:no session")]
+    found = rbac(role("r", PODS), binding("r", *users, group("team-111122223333")))
     by_name, by_group = ways(found, RbacRule("get", "pods"), "ci:{{SessionName}}", "team-{{AccountID}}")
     assert (by_name.subject, by_name.conditions) == ("username ci:bob", ("If its session is called `bob`.",))
     assert (by_group.subject, by_group.conditions) == ("group team-111122223333", ())
