@@ -64,7 +64,7 @@ def _found(transport: Transport, name: str, group: str) -> Iterator[tuple[str, F
     Args:
         transport: To the API server.
         name: The plural, the singular or a short name.
-        group: The API group; empty for all, of which the core group is the first.
+        group: The API group; empty for all, beginning with the core group.
     """
     for path in ("/api", "/apis"):
         for one in Fields(transport.get(path, accept=_ALL), "list of resources", path).objects("items"):
