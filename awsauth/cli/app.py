@@ -16,9 +16,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from awsauth.boundary import caused_by
-from awsauth.cli.command import AwsAuthGroup, awsauth_command
+from awsauth.cli.command import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT, AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import COMPLETION, SHELLS
-from awsauth.cli.exit_codes import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT
 from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__

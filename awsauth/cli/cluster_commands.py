@@ -7,11 +7,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import click
 
 import awsauth
-from awsauth.cli.command import awsauth_command
+from awsauth.cli.command import DONE, FOUND, awsauth_command
 from awsauth.cli.completion import complete_allow
 from awsauth.cli.confirm import guards_to_ask_about
 from awsauth.cli.errors import in_options
-from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth.apply import ONLY_RECORDS, Result
+from awsauth.cli.command import DONE, FOUND
 from awsauth.cli.completion import remember
-from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity

@@ -14,10 +14,9 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 import awsauth
-from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command
+from awsauth.cli.command import CHANGE, DONE, FOUND, VERIFIED, awsauth_command
 from awsauth.cli.confirm import run_change
 from awsauth.cli.errors import in_options
-from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.core.manifest.edit_buffer import BufferProblem, from_buffer, to_buffer, with_marks, without_marks

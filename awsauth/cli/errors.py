@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from awsauth.boundary import caused_by
-from awsauth.cli.exit_codes import code_of
+from awsauth.cli.command import code_of
 from awsauth.cli.invocation import VARIABLES, Invocation, targeted_command, with_target
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import command_line, visible

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from awsauth.cli.command import RECORDED, VERIFIED, awsauth_command
+from awsauth.cli.command import DONE, FOUND, RECORDED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed
-from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.core.diff import Diff
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import awsauth
-from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command, choice
+from awsauth.cli.command import CHANGE, DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import run_change
 from awsauth.cli.errors import in_options
-from awsauth.cli.exit_codes import DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller

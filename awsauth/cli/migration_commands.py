@@ -8,9 +8,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from awsauth.cli.command import RECORDED, VERIFIED, AwsAuthGroup, awsauth_command
+from awsauth.cli.command import DONE, FOUND, RECORDED, VERIFIED, AwsAuthGroup, awsauth_command
 from awsauth.cli.confirm import confirm_and_apply, previewed
-from awsauth.cli.exit_codes import DONE, FOUND
 from awsauth.cli.files import log_lines, naming, read_input
 from awsauth.cli.mapping_commands import choice_option, option
 from awsauth.core.migration.logs import LoginLogs

@@ -8,10 +8,9 @@ from typing import IO, Any, Final
 
 import click
 
-from awsauth.cli.command import CHANGE, VERIFIED, awsauth_command
+from awsauth.cli.command import CHANGE, DONE, FOUND, REFUSED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed, run_change
-from awsauth.cli.exit_codes import DONE, FOUND, REFUSED
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
 from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import findings_as_markdown

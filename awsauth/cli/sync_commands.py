@@ -11,9 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
 import click
 
-from awsauth.cli.command import RECORDED, awsauth_command, choice
+from awsauth.cli.command import CONFLICT, DONE, FOUND, RECORDED, REFUSED, awsauth_command, choice
 from awsauth.cli.confirm import Confirmation, PreviewedChange, confirm_and_apply
-from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED
 from awsauth.cli.files import naming, read_input
 from awsauth.cli.inspect_commands import owners_in
 from awsauth.cli.invocation import Invocation, targeted_command

@@ -13,9 +13,8 @@ import pytest
 import awsauth
 from awsauth import errors
 from awsauth.cli.app import program
-from awsauth.cli.command import AwsAuthCommand
+from awsauth.cli.command import CODES, MEANINGS, AwsAuthCommand, code_of
 from awsauth.cli.errors import CALLS, OPTIONS, in_options
-from awsauth.cli.exit_codes import CODES, MEANINGS, code_of
 from awsauth.cli.invocation import Invocation
 from awsauth.cli.output import Output
 from tests.support import paths

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from awsauth.cli.exit_codes import DONE
+from awsauth.cli.command import DONE
 from awsauth.core.report.rows import COLUMNS
 from tests.support.access_entries import ROLE
 from tests.support.command_line import manifest_in, run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft4Validator
 
-from awsauth.cli.exit_codes import FOUND
+from awsauth.cli.command import FOUND
 from awsauth.core.entries.view import NOT_LOOKED_AT
 from awsauth.core.findings import Severity, note
 from awsauth.core.lint.lint import lint

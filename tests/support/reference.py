@@ -10,8 +10,7 @@ import yaml
 
 import awsauth
 from awsauth import errors
-from awsauth.cli.command import AwsAuthCommand
-from awsauth.cli.exit_codes import MEANINGS, code_of
+from awsauth.cli.command import MEANINGS, AwsAuthCommand, code_of
 from awsauth.cli.invocation import VARIABLES
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity

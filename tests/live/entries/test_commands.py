@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, NOT_FOUND, REFUSED, USAGE
+from awsauth.cli.command import CONFLICT, DONE, FOUND, NOT_FOUND, REFUSED, USAGE
 from tests.support.command_line import run
 from tests.support.entry_changes import ADMIN, DEV, EDIT, VIEW
 from tests.support.recovery_stage import CLUSTER_ADMIN, OPS, ROLE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.aws.token import TokenSource
-from awsauth.cli.exit_codes import DONE, FOUND
+from awsauth.cli.command import DONE, FOUND
 from awsauth.core.migration.logs import LoginLogs
 from awsauth.errors import UsageError
 from tests.support.command_line import run

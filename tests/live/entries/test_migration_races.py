@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.aws.token import TokenSource
+from awsauth.cli.command import DONE, REFUSED, USAGE
 from awsauth.cli.confirm import Confirmation
-from awsauth.cli.exit_codes import DONE, REFUSED, USAGE
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.errors import GuardError, RevertedError, UsageError
 from awsauth.migration.migration import Migration

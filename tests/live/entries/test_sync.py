@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.aws.access_entries import AccessEntries
-from awsauth.cli.exit_codes import CONFLICT, DONE, FOUND, REFUSED, USAGE
+from awsauth.cli.command import CONFLICT, DONE, FOUND, REFUSED, USAGE
 from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.fragment import Fragment
 from awsauth.errors import (

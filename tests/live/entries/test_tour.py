@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from awsauth.cli.exit_codes import DONE, FOUND, REFUSED, USAGE
+from awsauth.cli.command import DONE, FOUND, REFUSED, USAGE
 from tests.support.command_line import run
 from tests.support.entry_changes import DEV
 from tests.support.paths import PROJECT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from awsauth.cli.exit_codes import DONE
+from awsauth.cli.command import DONE
 from tests.support.command_line import run
 from tests.support.recovery_stage import CLUSTER_ADMIN, OPS, ROLE
 
