@@ -193,7 +193,7 @@
   Array.from(table.tHead.rows[0].cells).forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = head.textContent;
+    button.textContent = head.dataset.name = head.textContent;
     button.addEventListener("click", () => sort(head, column));
     head.replaceChildren(button);
   });

@@ -133,10 +133,23 @@ def test_the_keyboard_reaches_the_filters_the_headers_and_the_rows(tab: Tab) -> 
     assert any("prod-nodes" in one for one in reached)
 
 
-def test_the_print_has_pages_of_a4_with_all_rows(tab: Tab) -> None:
+def test_the_print_has_pages_of_a4(tab: Tab) -> None:
     pdf = tab.page.pdf(prefer_css_page_size=True)
     sizes = set(re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf))
     assert {(round(float(x)), round(float(y))) for x, y in sizes} == {(842, 595)}
+
+
+def test_a_long_table_is_printed_whole(chromium: Browser) -> None:
+    """On the screen it scrolls. A button in the header would keep it from the other pages."""
+    roles = [{"rolearn": f"{ROLE}/team-{number}", "username": "x"} for number in range(201)]
+    tab = chromium.open(report_as_html(report(Document({"mapRoles": json.dumps(roles)}), ())))
+    region = tab.page.get_by_role("region", name="Table of principals")
+    inner = "region => region.scrollHeight - region.clientHeight"
+    assert region.evaluate(inner) > 1000
+    tab.page.emulate_media(media="print")
+    assert region.evaluate(inner) <= 1
+    assert tab.page.locator("thead button:visible").count() == 0
+    tab.page.close()
 
 
 @pytest.mark.parametrize("name", HOSTILE)

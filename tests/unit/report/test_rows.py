@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from awsauth.client import AwsAuthClient
+from awsauth.core.access.matching import casefold_arn
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState, access_view
+from awsauth.core.lint.lint import list_mappings
 from awsauth.core.report.rbac import EVERYTHING, Rbac, Role
 from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
 from awsauth.core.report.summary import UNCHECKED
+from awsauth.errors import AwsAuthError
+from awsauth.report.formats import report_as_csv
+from awsauth.report.html import report_as_html
 from tests.support.access_entries import ROLE, entry
 from tests.support.fictional_cluster import DOCUMENT, MADE, report
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOTHING_KNOWN = ReportFacts((), {}, notes=(NO_CLUSTER,))
 
@@ -141,3 +153,17 @@ def test_entries_that_could_not_be_listed_leave_the_source_open() -> None:
 
 def test_a_note_about_a_fact_that_was_not_looked_at_is_not_a_finding() -> None:
     assert NOT_LOOKED_AT not in {one.code for one in report().findings}
+
+
+def test_each_mapped_principal_of_a_real_document_has_a_row(corpus: Path) -> None:
+    read = 0
+    for path in sorted(corpus.iterdir()):
+        client = AwsAuthClient.from_file(path)
+        with suppress(AwsAuthError):
+            mapped = {casefold_arn(one.principal) for one in list_mappings(client.read()) if one.principal}
+            found = client.report()
+            assert {casefold_arn(row.access.principal) for row in found.principals} == mapped
+            assert len(report_as_csv(found).splitlines()) == len(found.principals) + 1
+            assert report_as_html(found).isascii()
+            read += 1
+    assert read > 100
