@@ -83,7 +83,10 @@ def access_entries(client: awsauth.AwsAuthClient) -> None:
 
 
 def a_migration(client: awsauth.AwsAuthClient) -> None:
-    migration = client.migration(awsauth.MigrationChoices({ROLE: "ci"}, accept=[f"loses={ROLE}"]))
+    with open("authenticator.log", "rb") as lines:  # noqa: PTH123 - as users write it
+        logs = awsauth.LoginLogs.of(lines)
+    assert_type(logs.unread, int)
+    migration = client.migration(awsauth.MigrationChoices({ROLE: "ci"}, accept=[f"loses={ROLE}"], logs=logs))
     assert_type(migration, awsauth.Migration)
     plan = migration.plan()
     assert_type(plan, awsauth.MigrationPlan)
@@ -92,6 +95,7 @@ def a_migration(client: awsauth.AwsAuthClient) -> None:
     assert_type(migration.status(), awsauth.MigrationPlan)
     assert_type(migration.finish(dry_run=True), awsauth.Result)
     assert_type(migration.undo(reason="ticket 42"), awsauth.Result)
+    assert_type(client.export("terraform"), str)
 
 
 def one_call_that_removes(client: awsauth.AwsAuthClient) -> None:
