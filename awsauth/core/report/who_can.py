@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from awsauth.core.access.caller import conditions_for, filled_in
@@ -81,16 +81,15 @@ class Grants(JsonValue):
 
 
 class _Candidate(NamedTuple):
-    """A principal with access; `position` is its place in the list of its data key."""
+    """A principal with access, as a grant without a way; for an access entry with it."""
 
-    key: Key | Literal["access entry"]
+    grant: Grant
     mapped: MappingEntry
-    position: int = 0
-    conditions: tuple[str, ...] = ()
     entry: AccessEntry | None = None
 
-
-_Ways = Callable[[_Candidate], Iterable[Right]]
+    def granted(self, conditions: tuple[str, ...], right: Right | None = None) -> Grant:
+        """Return the grant with more conditions, and with the way to a right."""
+        return replace(self.grant, conditions=(*self.grant.conditions, *conditions), right=right)
 
 
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
@@ -119,16 +118,15 @@ def who_gets(document: Document, entries: EntriesState, group: str | None, usern
         raise UsageError("who_can asks for either a group or a username.", hint='Pass one: group="system:masters".')
     kind: Literal["group", "username"] = "group" if username is None else "username"
 
-    def ways(one: _Candidate) -> Iterator[Right]:
+    grants = []
+    for one in _candidates(document, entries, [name] if kind == "username" else []):
         wanted = (one.mapped.username,) if kind == "username" else one.mapped.groups
         conditions = conditions_for(one.mapped, wanted, name)
         if conditions is None and one.entry and kind == "group":
             conditions = _by_policy(one.entry, name)
         if conditions is not None:
-            yield Right(f"{kind} {name}", None, conditions=conditions)
-
-    usernames = [name] if kind == "username" else []
-    return Grants(kind, name, tuple(_grants(document, entries, usernames, ways)), _unread(document, entries))
+            grants.append(one.granted(conditions))
+    return Grants(kind, name, tuple(grants), _unread(document, entries))
 
 
 def _by_policy(entry: AccessEntry, name: str) -> tuple[str, ...] | None:
@@ -153,20 +151,17 @@ def who_has_right(
         asked: The request.
         notes: Notes about the request.
     """
-    unknown: list[Finding] = []
-
-    def ways(one: _Candidate) -> Iterator[Right]:
+    grants, unknown = list[Grant](), list[Finding]()
+    for one in _candidates(document, entries, rbac.bindings.usernames):
         for right in rights(one.mapped, rbac, one.entry.policies if one.entry else ()):
             if rule := right.allowing(asked):
-                yield right._replace(rules=(rule,))
+                grants.append(one.granted(right.conditions, right._replace(rules=(rule,))))
             elif right.policy and right.rules is None and right.covers(asked.namespace):
                 unknown.append(_unknown(one.mapped.principal, str(right.policy)))
-
-    grants = tuple(_grants(document, entries, rbac.bindings.usernames, ways))
     named = f" named {asked.name}" if asked.name else ""
     where = " in any namespace" if asked.namespace == ANY else f" in {asked.namespace}" if asked.namespace else ""
     name = f"{asked._replace(namespace='')}{named}{where}"
-    return Grants("right", name, grants, (*_unread(document, entries), *notes, *unknown))
+    return Grants("right", name, tuple(grants), (*_unread(document, entries), *notes, *unknown))
 
 
 def _unknown(principal: str, policy: str) -> Finding:
@@ -182,35 +177,27 @@ def _unread(document: Document, entries: EntriesState) -> tuple[Finding, ...]:
     return (*problems, *entries.notes)
 
 
-def _grants(document: Document, entries: EntriesState, usernames: Iterable[str], ways: _Ways) -> Iterator[Grant]:
-    """Yield the principals that have a way to something.
+def _candidates(document: Document, entries: EntriesState, usernames: Iterable[str]) -> list[_Candidate]:
+    """Return the principals with access, those of the document first.
 
     Args:
         document: The mappings.
         entries: The access entries of a cluster.
         usernames: The usernames that count for principals with access by their account, which are their ARNs.
-        ways: Returns the ways of a principal.
     """
-    candidates: list[_Candidate] = []
-    if entries.mode != "API":
-        overridden = {principal for principal, entry in entries.by_principal.items() if entry.type}
-        mapped = (*_mapped(document), *_of_accounts(document, usernames))
-        candidates += [one for one in mapped if casefold_arn(one.mapped.principal) not in overridden]
+    found: list[_Candidate] = []
     for entry in entries.by_principal.values():
-        named = MappingEntry(entry.principal_arn, entry.username, entry.groups)
-        candidates.append(_Candidate("access entry", named, entry=entry))
-    for one in candidates:
-        for right in ways(one):
-            shown = filled_in(one.entry.as_mapping if one.entry else one.mapped)
-            at = (
-                None if one.key == "access entry" else entry_location(document, document.reading(one.key), one.position)
-            )
-            conditions = (*one.conditions, *right.conditions)
-            way = right if right.rules is not None else None
-            yield Grant(one.mapped.principal, one.key, shown.username, shown.groups, conditions, at, way)
+        arn, shown = entry.principal_arn, filled_in(entry.as_mapping)
+        grant = Grant(arn, "access entry", shown.username, shown.groups, (), None)
+        found.append(_Candidate(grant, MappingEntry(arn, entry.username, entry.groups), entry))
+    if entries.mode == "API":
+        return found
+    overridden = {one.entry.principal for one in found if one.entry and one.entry.type}
+    mapped = (*_by_mapping(document), *_by_account(document, usernames))
+    return [*(one for one in mapped if casefold_arn(one.mapped.principal) not in overridden), *found]
 
 
-def _mapped(document: Document) -> Iterator[_Candidate]:
+def _by_mapping(document: Document) -> Iterator[_Candidate]:
     found = [
         (PRINCIPAL_KEYS.index(key), position, mapped, len(entries) > 1)
         for key, _, entries in counting(document)
@@ -219,18 +206,25 @@ def _mapped(document: Document) -> Iterator[_Candidate]:
     ]
     for number, position, mapped, is_one_of_several in sorted(found):
         several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
-        yield _Candidate(PRINCIPAL_KEYS[number], mapped, position, several)
+        yield _mapped(document, PRINCIPAL_KEYS[number], position, mapped, several)
 
 
-def _of_accounts(document: Document, usernames: Iterable[str]) -> Iterator[_Candidate]:
+def _by_account(document: Document, usernames: Iterable[str]) -> Iterator[_Candidate]:
     """Yield the accounts with access, and their principals with one of `usernames`."""
     access = Access.of(document)
     positions: dict[str, int] = {}
     for position, mapped in document.reading("mapAccounts").positioned:
         if positions.setdefault(mapped.principal, position) == position:
-            yield _Candidate("mapAccounts", mapped, position, ("For its principals without a mapping.",))
+            yield _mapped(document, "mapAccounts", position, mapped, ("For its principals without a mapping.",))
+    why = ("By its account, and only if its ARN has this exact case.",)
     for name in usernames:
-        account = account_of(name)
-        if account in access.accounts and is_canonical(name) and casefold_arn(name) not in access.by_principal:
-            why = "By its account, and only if its ARN has this exact case."
-            yield _Candidate("mapAccounts", MappingEntry(name, name), positions[account], (why,))
+        at = positions.get(account_of(name))
+        if at is not None and is_canonical(name) and casefold_arn(name) not in access.by_principal:
+            yield _mapped(document, "mapAccounts", at, MappingEntry(name, name), why)
+
+
+def _mapped(
+    document: Document, key: Key, position: int, mapped: MappingEntry, conditions: tuple[str, ...]
+) -> _Candidate:
+    shown, location = filled_in(mapped), entry_location(document, document.reading(key), position)
+    return _Candidate(Grant(mapped.principal, key, shown.username, shown.groups, conditions, location), mapped)
