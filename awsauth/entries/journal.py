@@ -18,7 +18,7 @@ from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.entries.model import AccessEntry
 from awsauth.core.report.rows import LastChange
 from awsauth.core.revisions.info import PREFIX, time_read
-from awsauth.core.revisions.revision import NAMESPACE, number_of_name
+from awsauth.core.revisions.revision import controller_revision, number_of_name
 from awsauth.core.serialization import from_json, sha256_of
 from awsauth.core.text.display import command_line, quoted
 from awsauth.errors import AwsAuthError, ConflictError, ForbiddenError, HistoryError, NotFoundError, OutcomeUnknownError
@@ -107,14 +107,9 @@ class EntryJournal:
     def _create(self, revision: EntryRevision) -> bool:
         """Create the object of a revision; return False if its number is taken."""
         number, kept = revision.number, {"cluster": self._cluster_arn, **revision.to_json()}
-        metadata = {
-            "name": f"{JOURNAL_NAME}-{number}",
-            "namespace": NAMESPACE,
-            "labels": {_LABEL: _OF_ENTRIES},
-            "annotations": {_DIGEST: sha256_of(kept)},
-        }
-        made: Any = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata}
-        return create_object(self._transport, REVISIONS_PATH, {**made, "revision": number, "data": kept})
+        labels, annotations = {_LABEL: _OF_ENTRIES}, {_DIGEST: sha256_of(kept)}
+        made = controller_revision(f"{JOURNAL_NAME}-{number}", number, kept, labels, annotations)
+        return create_object(self._transport, REVISIONS_PATH, made)
 
     def _objects(self) -> list[dict[str, Any]]:
         selector = f"{_LABEL}={_OF_ENTRIES}"

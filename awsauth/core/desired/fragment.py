@@ -396,10 +396,8 @@ def check_fragments(desired: Any, owner: Any = None) -> tuple[Fragment, ...]:
     """
     if isinstance(desired, Document) and isinstance(owner, str):
         return (Fragment.from_document(desired, owner),)
-    try:
-        found = (desired,) if isinstance(desired, (Fragment, Document)) else tuple(desired)
-    except TypeError:
-        found = (desired,)
+    is_one = isinstance(desired, (Fragment, Document)) or not isinstance(desired, Iterable)
+    found = (desired,) if is_one else tuple(desired)
     if not found or owner is not None or not all(isinstance(one, Fragment) for one in found):
         hint = "Pass Fragment.from_text(text), or a Document together with owner=."
         raise UsageError(f"{quoted_value(desired)} is not a fragment or a list of fragments.", hint=hint)

@@ -206,16 +206,15 @@ def _by_state(explanation: Explanation, state: EntriesState) -> Explanation:
     identity, *others = explanation.steps
     if entry := state.by_principal.get(principal_of(explanation.caller.canonical_arn)):
         return _by_entry(explanation, entry)
-    found = "they could not be read" if state.entries is None else "the caller has none"
+    is_unread = state.entries is None
+    found = "they could not be read" if is_unread else "the caller has none"
     if state.mode == "API":
         step = DecisionStep(_ENTRIES, f"{found}, and the cluster does not use aws-auth.")
-        if state.entries is None:
-            return Explanation(explanation.caller, "depends", (), (identity, step))
-        return Explanation(explanation.caller, "not-mapped", (), (identity, step), ("Create an access entry for it.",))
-    if state.entries is None:
-        step = DecisionStep(_ENTRIES, f"{found}; an entry of the caller would decide before aws-auth.")
-        return replace(explanation, verdict="depends", steps=(identity, step, *others))
-    return replace(explanation, steps=(identity, DecisionStep(_ENTRIES, f"{found}."), *others))
+        advice = () if is_unread else ("Create an access entry for it.",)
+        return Explanation(explanation.caller, "depends" if is_unread else "not-mapped", (), (identity, step), advice)
+    found += "; an entry of the caller would decide before aws-auth." if is_unread else "."
+    verdict = "depends" if is_unread else explanation.verdict
+    return replace(explanation, verdict=verdict, steps=(identity, DecisionStep(_ENTRIES, found), *others))
 
 
 def _by_entry(explanation: Explanation, entry: AccessEntry) -> Explanation:

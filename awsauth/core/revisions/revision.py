@@ -76,35 +76,19 @@ class Revision:
 
     def to_object(self) -> dict[str, Any]:
         """Return the ``ControllerRevision``."""
-        created = self.info.created
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "ControllerRevision",
-            "metadata": {
-                "name": self.info.name,
-                "namespace": NAMESPACE,
-                "labels": {LABEL: CONFIG_MAP_NAME},
-                "annotations": meta.annotations_written(self.info),
-                **({"creationTimestamp": meta.time_text(created)} if created else {}),
-            },
-            "revision": self.number,
-            "data": self.config_map(),
-        }
+        labels, annotations = {LABEL: CONFIG_MAP_NAME}, meta.annotations_written(self.info)
+        made = controller_revision(self.info.name, self.number, self.config_map(), labels, annotations)
+        if self.info.created:
+            made["metadata"]["creationTimestamp"] = meta.time_text(self.info.created)
+        return made
 
     def config_map(self) -> dict[str, Any]:
         """Return the ConfigMap in this state, as Kubernetes accepts it."""
         optional = {"labels": dict(self.labels), "annotations": own_annotations_removed(self.annotations)}
-        return {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": CONFIG_MAP_NAME,
-                "namespace": NAMESPACE,
-                **{name: texts for name, texts in optional.items() if texts},
-            },
-            "data": dict(self.data),
-            **({"binaryData": dict(self.binary_data)} if self.binary_data else {}),
-        }
+        metadata: dict[str, Any] = {"name": CONFIG_MAP_NAME, "namespace": NAMESPACE}
+        metadata |= {name: texts for name, texts in optional.items() if texts}
+        made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(self.data)}
+        return {**made, "binaryData": dict(self.binary_data)} if self.binary_data else made
 
     @classmethod
     def from_object(cls, value: Any) -> Revision:
@@ -130,6 +114,15 @@ class Revision:
                 raise unusable(location, f"{quoted(key)} in its `binaryData` is not base64") from error
         labels, annotations = (_texts(kept, name, location) for name in ("labels", "annotations"))
         return cls(info, _texts(config_map, "data", location), binary_data, labels, annotations)
+
+
+def controller_revision(
+    name: str, number: int, data: Any, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a ``ControllerRevision`` with its data."""
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels, "annotations": annotations}
+    made = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata}
+    return {**made, "revision": number, "data": data}
 
 
 def info_from_object(value: Any) -> RevisionInfo:
