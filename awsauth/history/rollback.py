@@ -72,16 +72,11 @@ class RollbackProposal:
         to = self.to or 0
         otherwise = "Restore another revision, or look at this one and write its text back yourself."
         target = intact(self._revision(to), otherwise)
+        past, present = list(self._past(proven, snapshot, target.info)), snapshot.document
         restoration = restore(
-            to,
-            Document(target.data),
-            list(self._past(proven, snapshot, target.info)),
-            snapshot.document,
-            writer=self.writer(),
-            undone=self._undone,
-            exact=self.exact,
+            to, Document(target.data), past, present, writer=self.writer(), undone=self._undone, exact=self.exact
         )
-        present, after = snapshot.document, restoration.document
+        after = restoration.document
         findings = self._findings if any(info.digest == target.digest for info in proven) else (_unproven(target.info),)
         merged = MergeResult(present, present if after == present else after, findings=findings)
         if self.approved is not None:

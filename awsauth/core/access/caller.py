@@ -155,13 +155,9 @@ def render(template: str, caller: Caller) -> Rendered:
 def _values(caller: Caller) -> dict[str, str | None]:
     """Return the values of the templates, in the order of `TAKES`."""
     session = caller.session_name
-    return {
-        matching.INSTANCES_ONLY: None,
-        "{{AccountID}}": caller.account,
-        "{{SessionName}}": None if session is None else session.replace("@", "-"),
-        "{{SessionNameRaw}}": session,
-        "{{AccessKeyID}}": caller.access_key_id,
-    }
+    dashed = None if session is None else session.replace("@", "-")
+    values = (None, caller.account, dashed, session, caller.access_key_id)
+    return dict(zip(TAKES, values, strict=True))
 
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

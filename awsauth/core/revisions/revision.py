@@ -211,13 +211,10 @@ def draft(
         **metadata: Other fields of `RevisionInfo`. Control characters are escaped, and each text is cut to 1 KiB.
     """
     number_of_parent, its_digest, *_ = parent or (0, "")
-    metadata |= {
-        "reason": meta.fitting(metadata.get("reason", "")),
-        "writer": Writer(*map(meta.fitting, metadata.get("writer", ()))),
-        "managers": meta.fitting_managers(metadata.get("managers", {})),
-        "owner": meta.fitting(metadata.get("owner", "")),
-        "owners_digest": digest_of_owners(annotations),
-    }
+    metadata |= {name: meta.fitting(metadata.get(name, "")) for name in ("reason", "owner")}
+    metadata["writer"] = Writer(*map(meta.fitting, metadata.get("writer", ())))
+    metadata["managers"] = meta.fitting_managers(metadata.get("managers", {}))
+    metadata["owners_digest"] = digest_of_owners(annotations)
     of_state = data_digest(data, binary_data)
     info = RevisionInfo(number, "", of_state, number_of_parent, its_digest, **metadata)
     info = RevisionInfo(number, meta.digest_of(info), of_state, number_of_parent, its_digest, **metadata)
