@@ -30,6 +30,11 @@ GO_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005
 # (``renderTemplates``).
 TEMPLATES: Final = ("EC2PrivateDNSName", "SessionName", "SessionNameRaw", "AccountID", "AccessKeyID")
 
+# By data key, the fields of an entry, in any case of their letters. Source: ``pkg/config/types.go``.
+ENTRY_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
+    "mapUsers": ("userarn", "username", "groups", "userid"),
+}
 _SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
 # Go's JSON takes the first two for the letters that they look like.
@@ -78,7 +83,6 @@ class EntryReader:
     def role_or_user(self, item: Value) -> tuple[MappingEntry | None, Winners]:
         """Read an item of ``mapRoles`` or ``mapUsers``."""
         arn_field = ARN_FIELD[self.key]
-        names = (arn_field, "username", "groups", "userid", *(("sso",) if self.key == "mapRoles" else ()))
         if item.type != "map":
             hint = "Write each mapping in it as an item of the list itself." if item.items else ""
             self._dropped(item, "This entry is not a mapping with fields.", hint)
@@ -88,7 +92,7 @@ class EntryReader:
         groups = _GoSlice()
         sso: dict[str, str] | None = None
         winners: Winners = {}
-        for name, key, value in _known_fields(item, names):
+        for name, key, value in _known_fields(item, ENTRY_FIELDS[self.key]):
             is_effective = value.type != "null"
             if name == "groups":
                 is_effective = self._groups(value, groups)

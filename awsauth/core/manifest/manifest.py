@@ -119,13 +119,12 @@ class Manifest:
         Raises:
             ManifestError: a literal block cannot hold a character, or the edit would touch a template.
         """
+        data = self.found.data
+        if data is None or data.style == "flow" or self.found.is_json:
+            return self
         current = self
         for key in self.data:
-            data = current.found.data
-            pair = fields(data).get(key)
-            if pair is None or data is None or data.style == "flow" or current.found.is_json:
-                continue
-            if splices := to_literal(current.found.text, *pair):
+            if splices := to_literal(current.found.text, *fields(current.found.data)[key]):
                 current = current._edited(key, splices, self.data)
         return current
 
@@ -185,7 +184,7 @@ def _read(found: ConfigMapLocation) -> dict[str, str]:
             if key.value == "<<" and key.implicit:
                 hint = "Write the keys in their place and try again."
                 raise manifest_error("The ConfigMap merges other keys with `<<`.", text, key.start, hint)
-    if data is None or (data.kind == "scalar" and _type(data) == "null"):
+    if data is None or _type(data) == "null":
         return {}
     if data.kind != "mapping":
         raise _not_text(text, found.data or data, "`data`", f"{_named(data)}, not a mapping of keys to texts")
@@ -200,7 +199,7 @@ def _key_text(text: str, key: Node) -> str:
 
 def _value_text(text: str, key: Node, value: Node) -> str:
     node = target(value) or value
-    kind = _type(node) if node.kind == "scalar" else node.kind
+    kind = _type(node)
     if kind == "string":
         return node.value
     if kind == "null":
@@ -209,18 +208,17 @@ def _value_text(text: str, key: Node, value: Node) -> str:
 
 
 def _type(node: Node) -> str:
-    """Return the type of a scalar in YAML 1.1, such as ``string`` or ``null``."""
-    if node.tag in CHECKED_TAGS:
-        return "value with a tag of its own"
-    return scalar(node, node).type
+    """Return the kind of a node; of a scalar its type in YAML 1.1, such as ``string`` or ``null``."""
+    if node.kind != "scalar":
+        return node.kind
+    return "value with a tag of its own" if node.tag in CHECKED_TAGS else scalar(node, node).type
 
 
 def _named(node: Node) -> str:
     """Return the kind of a node, in words."""
-    if node.kind == "scalar":
-        kind = _type(node)
-        return {"bool": "a truth value", "unmarshalable": "a number"}.get(kind, f"a {kind}")
-    return {"sequence": "a list", "mapping": "a mapping"}.get(node.kind, "an alias")
+    kind = _type(node)
+    words = {"bool": "a truth value", "unmarshalable": "a number", "sequence": "a list", "alias": "an alias"}
+    return words.get(kind, f"a {kind}")
 
 
 def _not_text(text: str, node: Node, name: str, message: str) -> ManifestError:

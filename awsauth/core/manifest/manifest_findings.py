@@ -17,7 +17,7 @@ from awsauth.core.manifest.literal_block import column_of
 from awsauth.core.manifest.locate import ConfigMapLocation, child, fields, string, target
 from awsauth.core.manifest.source import template_spans
 from awsauth.core.text.display import quoted
-from awsauth.core.text.lines import line_of, line_start
+from awsauth.core.text.lines import Splice, line_end, line_of, line_start, spliced
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
@@ -146,8 +146,7 @@ def _entries(name: str, text: str) -> Mapping[MappingEntry, None] | None:
 def shadowed(found: ConfigMapLocation) -> Mapping[str, str]:
     """Return the data of every `data:` before the last one, which does not count."""
     earlier = [value for key, value in found.document.pairs() if key.value == "data"][:-1]
-    texts = ((key, value) for node in earlier for key, value in fields(node).items())
-    return {key: pair[1].value for key, pair in texts}
+    return {key: pair[1].value for node in earlier for key, pair in fields(node).items()}
 
 
 def merged(found: ConfigMapLocation) -> str | None:
@@ -159,21 +158,15 @@ def merged(found: ConfigMapLocation) -> str | None:
     places = [index for index, (key, _) in enumerate(pairs) if key.value == "data"]
     if len(places) < 2 or found.is_json or found.document.style == "flow":
         return None
-    blocks = [pairs[index] for index in places]
-    names = [name for _, value in blocks for name in fields(value)]
-    values = [value for _, block in blocks for _, value in fields(block).values()]
-    columns = {column_of(found.text, pair[0].start) for _, block in blocks for pair in fields(block).values()}
-    if len(set(names)) < len(names) or len(columns) != 1 or any(value.kind != "scalar" for value in values):
+    text, inner = found.text, [pair for index in places for pair in fields(pairs[index][1]).values()]
+    names, columns = {key.value for key, _ in inner}, {column_of(text, key.start) for key, _ in inner}
+    if len(names) < len(inner) or len(columns) != 1 or any(value.kind != "scalar" for _, value in inner):
         return None
-    text, moved = found.text, ""
-    for index in reversed(places[:-1]):
-        key = pairs[index][0].start
-        start, inside = line_start(text, key), text.index("\n", key) + 1
-        end = line_start(text, pairs[index + 1][0].start)
-        moved = text[inside:end] + moved
-        text = text[:start] + text[end:]
-    at = text.index("\n", blocks[-1][0].start - (len(found.text) - len(text))) + 1
-    return text[:at] + moved + text[at:]
+    starts = [line_start(text, key.start) for key, _ in pairs]
+    removed = [Splice(starts[index], starts[index + 1], "") for index in places[:-1]]
+    moved = "".join(text[line_end(text, one.start) : one.end] for one in removed)
+    below = line_end(text, starts[places[-1]])
+    return spliced(text, [*removed, Splice(below, below, moved)])
 
 
 def _place(text: str, node: Node) -> Location:

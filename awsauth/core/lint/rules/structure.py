@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from awsauth.core.document.authenticator import NO_IAM_GROUP
+from awsauth.core.document.authenticator import ENTRY_FIELDS, NO_IAM_GROUP
 from awsauth.core.document.document import MAX_BYTES, byte_size
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, Key
@@ -24,11 +24,6 @@ _OTHERS: Final = re.compile("[^a-z]")
 _CONTENT: Final = re.compile(
     r"^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)", re.MULTILINE
 )
-# In any case of their letters: ``aws-iam-authenticator`` ``pkg/config/types.go``.
-_FIELDS: Final[dict[Key, tuple[str, ...]]] = {
-    "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
-    "mapUsers": ("userarn", "username", "groups", "userid"),
-}
 _MEANT: Final = {"user": "username", "name": "username"}
 
 
@@ -149,7 +144,7 @@ def unknown_field(context: LintContext) -> Iterator[Match]:
     """
     for key, entry, node in _entries(context):
         names = [name for name, _ in node.pairs() if name.kind == "scalar"]
-        unknown = [name for name in names if name.value != "<<" and name.value.lower() not in _FIELDS[key]]
+        unknown = [name for name in names if name.value != "<<" and name.value.lower() not in ENTRY_FIELDS[key]]
         if not unknown or entry.mapped is None:
             continue  # the parser has reported an entry that maps nothing
         text = context.document.data[key]
@@ -158,7 +153,7 @@ def unknown_field(context: LintContext) -> Iterator[Match]:
         for name in unknown:
             right = meant.get(name.start)
             message = f"There is no field {quoted(name.value)}."
-            hint = f"Write `{right}`." if right else _hint(name.value, _FIELDS[key], present)
+            hint = f"Write `{right}`." if right else _hint(name.value, ENTRY_FIELDS[key], present)
             location = Location.of(key, text, name.start, name.end)
             fix = (Repair(key=key),) if right else ()
             yield Match(message, "The authenticator ignores it.", hint, location, entry.mapped.principal, fix)
@@ -196,7 +191,9 @@ def repeated_field(context: LintContext) -> Iterator[Match]:
             username: builder
     """
     for key, entry, node in _entries(context):
-        pairs = [pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in _FIELDS[key]]
+        pairs = [
+            pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in ENTRY_FIELDS[key]
+        ]
         seen = grouped((name.value.lower(), name) for name, _ in pairs)
         arns = {bare(value.value).lower(): value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key]}
         if len(arns) > 1 and all(arn.startswith("arn:") for arn in arns):
