@@ -12,8 +12,7 @@ from typing import NamedTuple
 from awsauth.core.document.document import parse_list
 from awsauth.core.document.index import differing
 from awsauth.core.document.model import MappingEntry, ParsedList
-from awsauth.core.edit.entry_fields import field_splices
-from awsauth.core.edit.entry_list import list_splices
+from awsauth.core.edit.entry_edits import field_splices, list_splices
 from awsauth.core.edit.entry_writer import EntryWriter
 from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, Unchanged, spliced
