@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
-from awsauth.core.arn import canonical_role
+from awsauth.core.arn import role_or_nothing
 from awsauth.core.edit.validation import require
 from awsauth.core.guards.guards import allowed_by
-from awsauth.errors import InvalidValueError, UsageError
+from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +171,4 @@ def _check_verify(value: Any) -> None:
 
 
 def _is_role(name: Any) -> bool:
-    try:
-        return isinstance(name, str) and ":role/" in name and bool(canonical_role(name))
-    except InvalidValueError:
-        return False
+    return isinstance(name, str) and ":role/" in name and bool(role_or_nothing(name))

@@ -17,7 +17,7 @@ from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
-from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, sso_role
+from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, permission_set as set_of, sso_role
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.findings import Finding, note, warning
@@ -249,15 +249,15 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         message = f"The SSO roles of account {quoted(str(account))} cannot be looked up by {caller}."
         profile = "Set AWS_PROFILE to one" if session.is_of_environment else "Pass a profile=…"
         raise RoleError(message, hint=f"{profile} of that account, or map the role by its ARN.")
-    roles = [role for role in map(sso_role, list_sso_roles(session)) if role]
-    matching = [role.role_arn for role in roles if role.permission_set.lower() == permission_set.lower()]
+    sets = {role: set_of(role) for role in map(sso_role, list_sso_roles(session)) if role}
+    matching = [role for role, name in sets.items() if name.lower() == permission_set.lower()]
     if len(matching) == 1:
         return matching[0]
     if matching:
         names = ", ".join(map(quoted, matching))
         message = f"The permission set {quoted(permission_set)} has several roles in account {own.number}: {names}."
         raise RoleError(message, hint="Map the right one by its ARN.")
-    near = _near(permission_set, [role.permission_set for role in roles], "permission sets")
+    near = _near(permission_set, list(sets.values()), "permission sets")
     hint = f"{near}Assign the permission set to a user or group in the account: that makes its role."
     raise RoleError(f"The permission set {quoted(permission_set)} has no role in account {own.number}.", hint=hint)
 

@@ -73,30 +73,24 @@ def canonical_role(arn: str) -> str:
     return f"arn:{parts.partition}:iam::{parts.account}:role/{parts.name}"
 
 
-class SsoRole(NamedTuple):
-    """The role of a permission set, with its ARN without the path."""
-
-    role_arn: str
-    permission_set: str
-
-
-def sso_role(arn: str) -> SsoRole | None:
-    """Return the permission set role of an ARN, or None for any other ARN.
-
-    The ARN may have its path.
-    """
+def role_or_nothing(arn: str) -> str:
+    """Return the canonical ARN of a role; empty if this is not the ARN of a role."""
     try:
-        canonical = canonical_role(arn)
+        return canonical_role(arn)
     except InvalidValueError:
-        return None
-    name = permission_set(canonical)
-    return SsoRole(canonical, name) if name else None
+        return ""
 
 
-def permission_set(principal: str) -> str | None:
-    """Return the permission set of a role's ARN or name; None for others."""
+def sso_role(arn: str) -> str:
+    """Return the canonical ARN of a permission set's role; empty for any other ARN."""
+    role = role_or_nothing(arn)
+    return role if permission_set(role) else ""
+
+
+def permission_set(principal: str) -> str:
+    """Return the permission set of a role's ARN or name; empty for others."""
     match = _SSO_NAME.fullmatch(principal.rpartition("/")[2])
-    return match["set"] if match else None
+    return match["set"] if match else ""
 
 
 def lacks_sso_suffix(arn: str) -> bool:

@@ -16,12 +16,11 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from awsauth.core.arn import LONGEST_ARN, PARTITIONS, canonical_role, is_user
+from awsauth.core.arn import LONGEST_ARN, PARTITIONS, is_user, role_or_nothing
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import entries_of, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry, ParsedList
-from awsauth.errors import InvalidValueError
 
 # The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group.
 INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
@@ -170,10 +169,7 @@ def canonical(arn: str) -> str:
 
     A role's has no path. Any other text is unchanged.
     """
-    try:
-        return arn if _ORDINARY.fullmatch(arn) else canonical_role(arn)
-    except InvalidValueError:
-        return arn
+    return arn if _ORDINARY.fullmatch(arn) else role_or_nothing(arn) or arn
 
 
 def account_of(arn: str) -> str:

@@ -116,7 +116,7 @@ def is_person(principal: str) -> bool:
 
     It is a user, an account's root, or a role of IAM Identity Center.
     """
-    return is_user(principal) or permission_set(principal) is not None
+    return is_user(principal) or bool(permission_set(principal))
 
 
 def still_admits(before: MappingEntry, after: MappingEntry) -> bool:

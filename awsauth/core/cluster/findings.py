@@ -7,7 +7,7 @@ from typing import Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, names_for, principal_of
 from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
-from awsauth.core.arn import SsoRole, sso_role
+from awsauth.core.arn import permission_set, sso_role
 from awsauth.core.cluster.facts import Bindings, ClusterNode
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
@@ -163,16 +163,16 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> Iterator[Fin
         roles: The ARNs of all SSO roles in the accounts that could be read.
     """
     present = [found for found in map(sso_role, roles) if found]
-    known = {role.role_arn.lower() for role in present}
-    by_set = grouped((_set_of(role), role.role_arn) for role in present)
+    known = {role.lower() for role in present}
+    by_set = grouped((_set_of(role), role) for role in present)
     reading = document.reading("mapRoles")
     mapped = {entry.mapped.principal.lower() for entry in reading.entries if entry.mapped}
     for entry in reading.entries:
         principal = entry.mapped.principal if entry.mapped else ""
         old = sso_role(principal)
-        if old and old.role_arn.lower() not in known and (successors := by_set.get(_set_of(old))):
+        if old and old.lower() not in known and (successors := by_set.get(_set_of(old))):
             hint, fix = _successor(principal, successors, mapped)
-            message = f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(old.permission_set)} has another one."
+            message = f"The role {quoted(principal, 200)} no longer exists, and the permission set {visible(permission_set(old))} has another one."
             impact = "Users of the permission set have no access by this mapping."
             location = principal_location(reading, entry)
             yield Finding("sso-role-replaced", Severity.ERROR, message, impact, hint, location, principal, fix)
@@ -190,5 +190,5 @@ def _successor(principal: str, successors: list[str], mapped: set[str]) -> tuple
     return f"Map the right one of {', '.join(quoted(successor, 200) for successor in successors)} instead.", ()
 
 
-def _set_of(role: SsoRole) -> tuple[str, str]:
-    return account_of(role.role_arn), role.permission_set.lower()
+def _set_of(role: str) -> tuple[str, str]:
+    return account_of(role), permission_set(role).lower()

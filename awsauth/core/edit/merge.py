@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
-from awsauth.core.arn import canonical_role, canonical_user, is_user
+from awsauth.core.arn import is_user, role_or_nothing
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import SEARCHES, kept_under, positions
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
@@ -269,9 +268,9 @@ class _Work:
         The authenticator ignores the kind of an ARN.
         """
         self._readable_entries(home or ("mapUsers" if is_user(principal) else "mapRoles"))
-        spellings = _spellings(principal)
         tables = map(self._entries, PRINCIPAL_KEYS)
-        return [(entries, position) for entries in tables for position in entries.find(*spellings)]
+        role = role_or_nothing(principal) or principal
+        return [(entries, position) for entries in tables for position in entries.find(principal, role)]
 
     def _of_username(self, username: str) -> list[tuple[_EntryTable, int]]:
         tables = map(self._readable_entries, PRINCIPAL_KEYS)
@@ -327,15 +326,6 @@ def _ordered(now: MappingEntry, change: c.EnsureRole | c.EnsureUser) -> tuple[st
     """Return the groups of a change; those of the entry come first, in its order."""
     kept = tuple(dict.fromkeys(group for group in now.groups if group in change.groups))
     return kept + tuple(group for group in change.groups if group not in kept)
-
-
-def _spellings(principal: str) -> set[str]:
-    """Return a principal as given and as the authenticator sees it."""
-    spellings = {principal}
-    for canonical in (canonical_role, canonical_user):
-        with suppress(InvalidValueError):
-            spellings.add(canonical(principal))
-    return spellings
 
 
 def described(username: str, groups: Sequence[str]) -> str:

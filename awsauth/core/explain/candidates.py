@@ -112,7 +112,7 @@ class Resemblance:
         prefix = f"arn:{own.partition}:{own.service}::{own.account}:{own.kind}/"
         arns = ((position, arn.lower()) for position, arn in written.items())
         named = ((arn.rpartition("/")[2], position) for position, arn in arns if arn.startswith(prefix))
-        names = grouped(one for one in named if one[0] != own.name and permission_set(one[0]) is None)
+        names = grouped(one for one in named if one[0] != own.name and not permission_set(one[0]))
         close = close_matches(own.name, names, 3, 0.75)
         near = NearMiss("similar-name", f"this is another principal with a name like {self._resource}")
         return {position: near for name in close for position in names[name]}

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
-from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, ArnParts, canonical_role, is_user, lacks_sso_suffix
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, ArnParts, is_user, lacks_sso_suffix, role_or_nothing
 from awsauth.core.document.index import grouped, kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
 from awsauth.core.findings import Location
 from awsauth.core.lint.rule import Match
 from awsauth.core.text.display import quoted, without_invisible
-from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -77,14 +76,6 @@ _KINDS: Final = {
     ("sts", "assumed-role"): "assumed-role",
 }
 """For the service and kind of an ARN, the code of the rule that reports it."""
-
-
-def role_or_nothing(arn: str) -> str:
-    """Return the canonical ARN of a role; empty if this is not the ARN of a role."""
-    try:
-        return canonical_role(arn)
-    except InvalidValueError:
-        return ""
 
 
 @lru_cache(maxsize=1 << 16)  # more than one rule asks, and 1 MiB has room for so many

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.matching import can_match, is_canonical
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE
-from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
+from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, role_or_nothing
 from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
 from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.lint.context import arn_problem, bare, has_invisible, has_several, role_or_nothing
+from awsauth.core.lint.context import arn_problem, bare, has_invisible, has_several
 from awsauth.core.lint.rule import Match, arn_rule, rule
 from awsauth.core.text.display import quoted
 
