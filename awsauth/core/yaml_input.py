@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from awsauth.core.text.display import quoted, visible
@@ -79,8 +79,8 @@ def parse_input(text: str) -> YamlInput:
         raise YamlInputError(f"is not YAML: {visible(str(error))}") from error
     if root is None:
         raise YamlInputError("is empty")
-    locations: dict[Path, str] = {(): _location(root.start_mark)}
-    return YamlInput(_value(root, (), locations), locations)
+    locations: dict[Path, str] = {}
+    return YamlInput(_value(root, (), root, locations), locations)
 
 
 class _Composer(Composer):
@@ -101,29 +101,22 @@ class _Composer(Composer):
         return node
 
 
-def _value(node: Any, path: Path, locations: dict[Path, str]) -> Any:
+def _value(node: Any, path: Path, named: Any, locations: dict[Path, str]) -> Any:
+    """Return the value of a node, and note where `named` is: its key, or itself."""
+    locations[path] = _location(named.start_mark)
     if node.tag not in _TAGS:
         raise YamlInputError(f"has the tag {quoted(node.tag)}, which awsauth does not read", _location(node.start_mark))
     if isinstance(node, ScalarNode):
         return _scalar(node)
     if isinstance(node, SequenceNode):
-        items = {(*path, index): item for index, item in enumerate(node.value)}
-        locations.update({place: _location(item.start_mark) for place, item in items.items()})
-        return [_value(item, place, locations) for place, item in items.items()]
-    return _mapping(node, path, locations)
-
-
-def _mapping(node: MappingNode, path: Path, locations: dict[Path, str]) -> dict[str, Any]:
+        return [_value(item, (*path, index), item, locations) for index, item in enumerate(node.value)]
     found: dict[str, Any] = {}
     for key, value in node.value:
-        location = _location(key.start_mark)
         if not isinstance(key, ScalarNode):
-            raise YamlInputError("has a list or a mapping where a field should be", location)
+            raise YamlInputError("has a list or a mapping where a field should be", _location(key.start_mark))
         if key.value in found:
-            raise YamlInputError(f"has the field {quoted(key.value)} twice", location)
-        place = (*path, key.value)
-        locations[place] = location
-        found[key.value] = _value(value, place, locations)
+            raise YamlInputError(f"has the field {quoted(key.value)} twice", _location(key.start_mark))
+        found[key.value] = _value(value, (*path, key.value), key, locations)
     return found
 
 

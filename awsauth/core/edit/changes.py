@@ -279,21 +279,9 @@ class RemoveEntry(BaseChange):
 EntryChange = EnsureEntry | SetEntryPolicy | RemoveEntryPolicy | RemoveEntry
 """Any change of access entries."""
 
-Change = (
-    EnsureRole
-    | EnsureUser
-    | EnsureAccount
-    | RemoveRole
-    | RemoveUser
-    | RemoveAccount
-    | RemoveUsername
-    | RemoveGroups
-    | RenamePrincipal
-    | Deduplicate
-    | Repair
-    | ReplaceText
-    | EntryChange
-)
+_Ensure = EnsureRole | EnsureUser | EnsureAccount
+_Remove = RemoveRole | RemoveUser | RemoveAccount | RemoveUsername | RemoveGroups
+Change = _Ensure | _Remove | RenamePrincipal | Deduplicate | Repair | ReplaceText | EntryChange
 """Any change; in JSON, `change` holds its kind."""
 
 KINDS: Final[dict[str, type[BaseChange]]] = {kind.__name__: kind for kind in get_args(Change)}

@@ -24,20 +24,14 @@ _CHECKED: Final = ("null", "bool", "int", "float", "timestamp", "binary")
 CHECKED_TAGS: Final = {f"tag:yaml.org,2002:{name}": name for name in _CHECKED}
 
 _NULLS: Final = ("", "~", "null", "Null", "NULL")
-_BOOLS: Final = tuple(
-    form
-    for word in ("y", "yes", "true", "on", "n", "no", "false", "off")
-    for form in (word, word.capitalize(), word.upper())
-)
-_UNMARSHALABLE: Final = (
-    *(".nan", ".NaN", ".NAN"),
-    *(sign + form for sign in ("", "+", "-") for form in (".inf", ".Inf", ".INF")),
-)
+_YES_OR_NO: Final = ("y", "yes", "true", "on", "n", "no", "false", "off")
+_BOOLS: Final = [form for word in _YES_OR_NO for form in (word, word.capitalize(), word.upper())]
+_INFINITY: Final = [sign + form for sign in ("", "+", "-") for form in (".inf", ".Inf", ".INF")]
 # The plain scalars without digits that are not text.
 WORDS: Final[dict[str, Type]] = {
     **dict.fromkeys(_NULLS, "null"),
     **dict.fromkeys(_BOOLS, "bool"),
-    **dict.fromkeys(_UNMARSHALABLE, "unmarshalable"),
+    **dict.fromkeys((".nan", ".NaN", ".NAN", *_INFINITY), "unmarshalable"),
 }
 
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import StringIO
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from awsauth.core.text.display import visible
@@ -21,6 +22,9 @@ class LineChange(NamedTuple):
     old_end: int
     new_start: int
     new_end: int
+
+
+_Link = tuple[int, int, "_Link | None"]  # the numbers of an old and a new line, and the link before
 
 
 def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
@@ -57,21 +61,17 @@ def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[i
     old_lines, new_lines = old[within.old_start : within.old_end], new[within.new_start : within.new_end]
     old_count, new_count = Counter(old_lines), Counter(new_lines)
     location = {line: number for number, line in enumerate(new_lines, within.new_start) if new_count[line] == 1}
-    tails: list[int] = []
-    chain: list[tuple[int, int, int]] = []
-    ends: list[int] = []
+    # By length, the last link of the run whose last line comes first in `new`.
+    ends: list[_Link] = []
     for number, line in enumerate(old_lines, within.old_start):
-        if old_count[line] != 1 or line not in location:
-            continue
-        length = bisect_left(tails, location[line])
-        chain.append((number, location[line], ends[length - 1] if length else -1))
-        tails[length : length + 1] = [location[line]]
-        ends[length : length + 1] = [len(chain) - 1]
+        if old_count[line] == 1 and line in location:
+            length = bisect_left(ends, location[line], key=itemgetter(1))
+            ends[length : length + 1] = [(number, location[line], ends[length - 1] if length else None)]
     anchors = []
-    link = ends[-1] if ends else -1
-    while link >= 0:
-        old_line, new_line, link = chain[link]
-        anchors.append((old_line, new_line))
+    link = ends[-1] if ends else None
+    while link:
+        anchors.append(link[:2])
+        link = link[2]
     return anchors[::-1]
 
 
