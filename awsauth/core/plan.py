@@ -301,11 +301,8 @@ def _other_outcome(planned: Diff, outcome: Diff, replaced: list[Key]) -> PlanOut
         return str(replace(found, texts=texts)) or "No change."
 
     changed = "The access entries have" if planned.entries else "The object has"
-    return PlanOutdatedError(
-        f"{changed} changed since the plan was made, and the plan would have another effect now.\n"
-        f"Planned:\n{shown(planned)}\nNow:\n{shown(outcome)}",
-        hint=_AGAIN,
-    )
+    message = f"{changed} changed since the plan was made, and the plan would have another effect now."
+    return PlanOutdatedError(f"{message}\nPlanned:\n{shown(planned)}\nNow:\n{shown(outcome)}", hint=_AGAIN)
 
 
 def _problem(error: Exception) -> str:

@@ -62,11 +62,11 @@ def _normalized_once(reading: ParsedList) -> str:
 
 def _means_the_same(reading: ParsedList, text: str) -> bool:
     after = parse_list(reading.key, text)
-    old, new = (
-        ([entry.mapped for entry in one.entries], [finding.code for finding in one.findings])
-        for one in (reading, after)
-    )
-    return after.trusted and new == old
+    return after.trusted and _meaning(after) == _meaning(reading)
+
+
+def _meaning(reading: ParsedList) -> object:
+    return [entry.mapped for entry in reading.entries], [finding.code for finding in reading.findings]
 
 
 def _is_editable(reading: ParsedList) -> bool:
@@ -109,9 +109,8 @@ def _to_block_style(node: Any) -> None:
             node.anchor.value = None
     places = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for name, value in list(places):
-        if isinstance(value, ScalarString) and (
-            value.anchor.value or isinstance(value, (FoldedScalarString, LiteralScalarString))
-        ):
+        is_block = isinstance(value, (FoldedScalarString, LiteralScalarString))
+        if is_block or (isinstance(value, ScalarString) and value.anchor.value):
             node[name] = DoubleQuotedScalarString(str(value))  # a plain text would take the style of this one
         else:
             _to_block_style(value)

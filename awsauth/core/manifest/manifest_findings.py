@@ -31,10 +31,8 @@ def unread_object_findings(found: ConfigMapLocation) -> Iterator[Finding]:
     document = found.document
     metadata = target(child(document, "metadata"))
     name, namespace = string(metadata, "name"), string(metadata, "namespace")
-    for field, value, right, this in (
-        ("name", name, _NAME, name),
-        ("namespace", namespace, _NAMESPACE, f"{namespace}/{name or '?'}"),
-    ):
+    names = (("name", name, _NAME, name), ("namespace", namespace, _NAMESPACE, f"{namespace}/{name or '?'}"))
+    for field, value, right, this in names:
         node = child(metadata, field)
         # A template is rendered later, and another tool may add a missing name or namespace.
         if node is not None and value not in ("", right) and not any(template_spans(value)):
