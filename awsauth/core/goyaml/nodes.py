@@ -1,6 +1,6 @@
 """The nodes of a YAML text, with all places, and the errors of reading them.
 
-`libyaml_nodes`, `json_nodes` and `plain_nodes` make them. `awsauth.core.goyaml.decode` turns them into values.
+`libyaml_nodes` and `plain_nodes` make them. `awsauth.core.goyaml.decode` turns them into values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The node tree of a YAML text in a plain form, without libyaml.
+"""The node trees of JSON, and of a YAML text in a plain form, without libyaml.
 
 To import libyaml takes longer than a change. Most manifests, kubeconfigs and revisions have this form: block mappings
 and lists, with keys in plain text. A value is one line, plain or in quotes without escapes, or a literal block
@@ -7,10 +7,11 @@ and lists, with keys in plain text. A value is one line, plain or in quotes with
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
-from awsauth.core.goyaml.nodes import Kind, Node
+from awsauth.core.goyaml.nodes import BOM, Kind, Node
 from awsauth.core.text.lines import odd_character
 
 _START: Final = "A-Za-z0-9/_<$"
@@ -23,6 +24,13 @@ _PLAIN_LINE: Final = re.compile(
 )
 _FIRST_OF_BLOCK: Final = re.compile(r"( +)(?=[^ \t\n])")
 _SPACES_ALONE: Final = re.compile(" +\n")
+
+
+# Of JSON, and not compiled: most texts are YAML.
+_BEFORE_NEXT: Final = r"[ \t\r\n]*(?=[^ \t\r\n])"
+_JSON_PIECE: Final = r'[ \t\r\n,:]*([{}\[\]]|"[^"\\]*(?:\\.[^"\\]*)*"|[-+.\w]+)'
+_LONE_SURROGATE: Final = "[\ud800-\udfff]"
+_DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=int)  # NaN and Infinity are not JSON
 
 
 _GROUPS: Final[tuple[tuple[str, Kind], ...]] = (("dash", "sequence"), ("key", "mapping"))
@@ -102,3 +110,49 @@ def _literal(text: str, line: re.Match[str], column: int) -> Node | None:
     kept = value.rstrip("\n")
     value = kept + {"": "\n", "-": "", "+": value[len(kept) :]}[line["chomping"]]
     return Node("scalar", line.start("chomping") - 1, behind.end(), value, implicit=False, style="|")
+
+
+def parse_json(text: str) -> list[Node] | None:
+    r"""Return the roots of a stream of JSON objects; None for another text.
+
+    kubectl first tries to read a file that begins with a brace as JSON (``k8s.io/apimachinery`` ``pkg/util/yaml``). JSON
+    allows two things that libyaml rejects: line separators inside of strings, and surrogate pairs such as
+    ``\ud83d\ude00``. Many programs write characters outside of the basic plane as such pairs. A lone surrogate becomes
+    U+FFFD, as in Go's encoding/json.
+    """
+    position = int(text.startswith(BOM))
+    if not _is_json(text, position):
+        return None
+    roots: list[Node] = []
+    open_nodes: list[Node] = []
+    piece = re.compile(_JSON_PIECE)
+    while match := piece.match(text, position):
+        position = match.end()
+        if match[1] in ("}", "]"):
+            open_nodes.pop().end = position
+            continue
+        node = _json_node(match[1], match.start(1), position)
+        (open_nodes[-1].children if open_nodes else roots).append(node)
+        if node.style == "flow":
+            open_nodes.append(node)
+    return roots or None
+
+
+def _is_json(text: str, position: int) -> bool:
+    try:
+        while match := re.compile(_BEFORE_NEXT).match(text, position):
+            value, position = _DECODER.raw_decode(text, match.end())
+            if not isinstance(value, dict):
+                return False
+    except (ValueError, RecursionError):  # nothing that Kubernetes reads is nested so deep
+        return False
+    return True
+
+
+def _json_node(piece: str, start: int, end: int) -> Node:
+    if piece in ("{", "["):
+        return Node("mapping" if piece == "{" else "sequence", start, end, style="flow", children=[])
+    if not piece.startswith('"'):
+        return Node("scalar", start, end, piece)
+    value = json.loads(piece) if "\\" in piece else piece[1:-1]
+    return Node("scalar", start, end, re.sub(_LONE_SURROGATE, "\ufffd", value), implicit=False, style='"')

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.core.document.model import ARN_FIELD, KEYS
 from awsauth.core.findings import Location, line_starts
 from awsauth.core.goyaml.nodes import BOM, Node, UntrustedYamlError, YamlSyntaxError
-from awsauth.core.goyaml.plain_nodes import parse_plain
+from awsauth.core.goyaml.plain_nodes import parse_json, parse_plain
 from awsauth.core.manifest.source import is_template_line, manifest_error, template_spans, template_tool
 from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import line_end, line_of, line_start, newline_of, noticed_at
@@ -111,11 +111,8 @@ def _roots(text: str) -> tuple[bool, list[Node]]:
     """Return whether a text is JSON, and the roots of its documents."""
     if plain := parse_plain(text):
         return False, [plain]
-    if text.lstrip(f"{BOM} \t\r\n").startswith("{"):
-        from awsauth.core.goyaml.json_nodes import parse_json
-
-        if (roots := parse_json(text)) is not None:
-            return True, roots
+    if text.lstrip(f"{BOM} \t\r\n").startswith("{") and (roots := parse_json(text)) is not None:
+        return True, roots
     from awsauth.core.goyaml.libyaml_nodes import parse_all  # most manifests are plain YAML
 
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis import assume, given, strategies as st
 
-from awsauth.core.goyaml.json_nodes import parse_json
+from awsauth.core.goyaml.plain_nodes import parse_json
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.text.unified_diff import changed_lines
 from awsauth.errors import ManifestError
