@@ -64,8 +64,7 @@ def parse_first(text: str) -> Node | None:
         UntrustedYamlError: goyaml may or may not read it.
         NotReadFurtherError: the text holds too many nodes for its length.
     """
-    empty = re.match(_EMPTY_LIST, text)
-    if empty is not None:
+    if empty := re.match(_EMPTY_LIST, text):
         return _empty_list(text, *empty.span(1))
     builder = _Builder(text, least_length=_LEAST_LENGTH)
     return None if builder.at_end() else builder.document()
@@ -273,8 +272,7 @@ def _check_marks(text: str) -> None:
     The marks are uncertain, and libyaml's time grows with the square of the depth.
     """
     # goyaml skips a mark at the start of a line or of its buffer, and the whole text before decides where that is.
-    mark = text.find(BOM, 1)
-    if mark >= 0:
+    if (mark := text.find(BOM, 1)) >= 0:
         raise UntrustedYamlError("a byte order mark stands inside the text", mark)
     if text.count("[") + text.count("{") <= DEEPEST:
         return

@@ -227,8 +227,7 @@ def list_mappings(document: Document, pattern: str = "*", policy: Policy | None 
 def _listed(document: Document, reading: ParsedList, findings: Sequence[Finding]) -> Iterator[MappingRow]:
     at_entry = findings_by_entry(reading, findings)
     for position, entry in enumerate(reading.entries):
-        mapped = entry.mapped
-        if mapped is not None:
+        if mapped := entry.mapped:
             notes = tuple(_notes(reading.key, mapped, at_entry[position]))
             location = document.place_of(Location.of(reading.key, reading.text, entry.shape.start))
             yield MappingRow(KIND[reading.key], mapped.principal, mapped.username, mapped.groups, notes, location)

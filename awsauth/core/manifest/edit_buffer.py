@@ -83,8 +83,7 @@ def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:
 def _shown(document: Document, key: Key) -> str:
     text = document.data[key]
     shown = text.replace("\r\n", "\n") if _ends_in_crlf(text) else text
-    odd = odd_character(shown)
-    if odd is not None:
+    if odd := odd_character(shown):
         message = f"{key} holds {quoted(odd[0])}, which an editor may show as something else, or not keep."
         hint = f"Replace the whole text of {key} by one without it, or roll back to a revision without it."
         raise EditError(message, place=document.place_of(Location.of(key, shown, odd.start())), hint=hint)

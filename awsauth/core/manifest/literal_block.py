@@ -145,14 +145,12 @@ def _check_breaks(text: str, key: Node, node: Node) -> None:
     raw = text[node.start : node.end]
     if raw.count("\r") == raw.count("\r\n") and not any(odd in raw for odd in "\x85\u2028\u2029"):
         return  # faster than the expression
-    odd = ODD_BREAK.search(text, node.start, node.end)
-    if odd is not None:
+    if odd := ODD_BREAK.search(text, node.start, node.end):
         message = f"{quoted(key.value)} has an unusual line break ({quoted(odd.group())})."
         raise manifest_error(message, text, odd.start(), "Replace it with an ordinary line break and try again.")
 
 
 def _check_characters(text: str, offset: int, value: str) -> None:
-    match = odd_character(value)
-    if match is not None:
+    if match := odd_character(value):
         message = f"The new text holds {quoted(match.group())}, which a literal block cannot hold."
         raise manifest_error(message, text, offset, "Remove the character, or escape it in double quotes.")

@@ -72,14 +72,12 @@ def decode_manifest(raw: bytes) -> tuple[str, Encoding]:
         name = encoding.codec[:6].upper().rstrip("-")
         message = f"Byte {error.start + len(encoding.mark)} of the file is not {name} text ({error.reason})."
         raise manifest_error(message, before, len(before), _AS_UTF8) from error
-    nul = text.find("\0")
-    if nul >= 0:
+    if (nul := text.find("\0")) >= 0:
         byte = len(encoding.encode(text[:nul]))
         message = f"Byte {byte} of the file is a NUL: it is UTF-16 without a byte order mark, or not a text."
         raise manifest_error(message, text, nul, _AS_UTF8)
     # kubectl removes the LF and one CR of each line: YAML's two line breaks are one for kubectl.
-    twice = text.find("\r\r\n")
-    if twice >= 0:
+    if (twice := text.find("\r\r\n")) >= 0:
         hint = "Convert the line ends to LF, such as with `sed -i 's/\\r*$//'`, and try again."
         raise manifest_error("The line ends in CR CR LF: its end was converted twice.", text, twice, hint)
     return text, encoding

@@ -291,8 +291,7 @@ def sso_entry(context: LintContext) -> Iterator[Match]:
             username: viewer
     """
     for item in context.roles:
-        sso = item.mapped.sso
-        if sso is not None:
+        if sso := item.mapped.sso:
             impact = "EKS does not turn on this alpha feature of the authenticator, so the mapping grants no access."
             hint = f"Map the role {quoted(f'AWSReservedSSO_{sso.permission_set}_…')} instead, without its path."
             yield item.match(f"An `sso` entry maps the permission set {quoted(sso.permission_set)}.", impact, hint)
