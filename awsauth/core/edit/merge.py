@@ -65,7 +65,7 @@ def merge_with_report(document: Document, changes: Iterable[c.Change]) -> MergeR
         raise
 
 
-class _EntryTable:
+class _Entries:
     """The entries of one key during a merge, each with its final mapping.
 
     The position names an entry: the entries of the reading come first, then the added ones.
@@ -131,7 +131,7 @@ class _Work:
     def __init__(self, document: Document) -> None:
         self._before = document
         self._document = document
-        self._open: dict[Key, _EntryTable] = {}
+        self._open: dict[Key, _Entries] = {}
         self._only_adds = True
         self._findings: list[Finding] = []
         self._extra: dict[str, tuple[str, ...]] = {}
@@ -174,9 +174,9 @@ class _Work:
         after = self._before if self._document.data == self._before.data else self._document
         return MergeResult(self._before, after, self._only_adds, tuple(self._findings), self._extra)
 
-    def _entries(self, key: Key) -> _EntryTable:
+    def _entries(self, key: Key) -> _Entries:
         if key not in self._open:
-            self._open[key] = _EntryTable(self._document.reading(key))
+            self._open[key] = _Entries(self._document.reading(key))
         return self._open[key]
 
     def _close(self) -> None:
@@ -228,10 +228,7 @@ class _Work:
         return now._replace(groups=now.groups + missing)
 
     def _update(
-        self,
-        name: str,
-        found: Sequence[tuple[_EntryTable, int]],
-        updated: Callable[[MappingEntry], MappingEntry | None],
+        self, name: str, found: Sequence[tuple[_Entries, int]], updated: Callable[[MappingEntry], MappingEntry | None]
     ) -> None:
         """Change the entries found, or note that there are none.
 
@@ -251,7 +248,7 @@ class _Work:
             raise _not_an_arn(principal, self._document.reading(key))
         self._update(principal, found, lambda _: None)
 
-    def _readable_entries(self, key: Key) -> _EntryTable:
+    def _readable_entries(self, key: Key) -> _Entries:
         """Return the entries; raise if the text cannot be read.
 
         Then a missing entry proves nothing.
@@ -262,7 +259,7 @@ class _Work:
             check_editable(reading)
         return entries
 
-    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[_EntryTable, int]]:
+    def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[_Entries, int]]:
         """Return the entries of a role or user under both keys.
 
         The authenticator ignores the kind of an ARN.
@@ -272,7 +269,7 @@ class _Work:
         role = role_or_nothing(principal) or principal
         return [(entries, position) for entries in tables for position in entries.find(principal, role)]
 
-    def _of_username(self, username: str) -> list[tuple[_EntryTable, int]]:
+    def _of_username(self, username: str) -> list[tuple[_Entries, int]]:
         tables = map(self._readable_entries, PRINCIPAL_KEYS)
         found = ((entries, position) for entries in tables for position in entries.everything())
         return [one for one in found if (now := one[0].get(one[1])) and now.username == username]

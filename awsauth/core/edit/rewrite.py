@@ -18,6 +18,8 @@ from awsauth.core.findings import Location
 from awsauth.core.text.lines import Splice, Unchanged, spliced
 from awsauth.errors import EditError
 
+Changed = Mapping[int, MappingEntry | None]  # by position, the new mapping of an entry; None removes it
+
 
 class RewriteResult(NamedTuple):
     """The reading of the new text, and the sorted splices that lead to it."""
@@ -27,11 +29,7 @@ class RewriteResult(NamedTuple):
 
 
 def rewrite(
-    reading: ParsedList,
-    changed: Mapping[int, MappingEntry | None],
-    added: Sequence[MappingEntry],
-    *,
-    sibling: ParsedList | None = None,
+    reading: ParsedList, changed: Changed, added: Sequence[MappingEntry], *, sibling: ParsedList | None = None
 ) -> RewriteResult:
     """Change the entries in `changed` (None removes one), and add others.
 
@@ -72,11 +70,7 @@ def rewrite(
 
 
 def _has_effect(
-    reading: ParsedList,
-    after: ParsedList,
-    changed: Mapping[int, MappingEntry | None],
-    added: Sequence[MappingEntry],
-    unchanged: Unchanged,
+    reading: ParsedList, after: ParsedList, changed: Changed, added: Sequence[MappingEntry], unchanged: Unchanged
 ) -> bool:
     """Whether the new text has exactly the changed, added and old entries."""
     old, _ = differing(reading, after, unchanged)
