@@ -236,12 +236,8 @@ def flow_splices(
             raise EditError(message, place=Location.of(reading.key, text, previous_end), hint=hint)
     gone = set(removed)
     first_kept = next(index for index in range(count) if index not in gone)
-    splices = [
-        Splice(span(index)[0], span(index + 1)[0], "")
-        if index < first_kept
-        else Splice(span(index - 1)[1], span(index)[1], "")
-        for index in removed
-    ]
+    splices = [Splice(span(index)[0], span(index + 1)[0], "") for index in removed if index < first_kept]
+    splices += [Splice(span(index - 1)[1], span(index)[1], "") for index in removed if index > first_kept]
     if new:
         end = span(count - 1)[1]
         splices.append(Splice(end, end, "".join(comma + item for item in new)))

@@ -234,12 +234,10 @@ class _Builder:
             _FORGOTTEN_BRACKET.search(self._text) and (not self._open or re.compile(_BRACKET_FIRST).search(self._text))
         )
         follows = self._text[offset + 1 : offset + 2]
+        may_be_key = follows not in ("[", "{", "?") or re.compile(_LINE_OF_BRACKET).search(self._text)
         is_uncertain = (
             may_be_over
-            or (
-                problem == "found unexpected ':'"
-                and (follows not in ("[", "{", "?") or re.compile(_LINE_OF_BRACKET).search(self._text))
-            )
+            or (problem == "found unexpected ':'" and may_be_key)
             or (problem == "found unknown escape character" and "\\'" in self._text)
             or "whitespace or line break" in problem
             or "nesting depth" in problem  # goyaml goes ten times as deep
