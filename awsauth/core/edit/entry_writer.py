@@ -202,16 +202,13 @@ class EntryWriter:
     def entry(self, mapped: MappingEntry) -> str:
         """Return a whole entry, without the last line end."""
         style = self._style
+        dash = "" if self._in_brackets else f"{self._indent}-{' ' * style.gap}"
         if self._key == "mapAccounts":
-            account = write_scalar(mapped.principal, style.arn, flow=self._in_brackets)
-            return account if self._in_brackets else f"{self._indent}-{' ' * style.gap}{account}"
-        if self._in_brackets:
-            return self._flow_entry(mapped)
-        if style.style == "flow":
-            return f"{self._indent}-{' ' * style.gap}{self._flow_entry(mapped)}"
-        column = len(self._indent) + 1 + style.gap
-        lines = [line for name in self._order() for line in self.field_lines(name, mapped, column)]
-        return f"{self._indent}-{' ' * style.gap}" + self._newline.join(lines).lstrip(" ")
+            return dash + write_scalar(mapped.principal, style.arn, flow=self._in_brackets)
+        if self._in_brackets or style.style == "flow":
+            return dash + self._flow_entry(mapped)
+        lines = [line for name in self._order() for line in self.field_lines(name, mapped, len(dash))]
+        return dash + self._newline.join(lines).lstrip(" ")
 
     def field_lines(self, name: str, mapped: MappingEntry, column: int) -> list[str]:
         """Return the lines of a field in a block entry with keys at `column`."""
