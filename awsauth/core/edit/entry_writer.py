@@ -182,8 +182,6 @@ class EntryWriter:
     def __init__(self, reading: ParsedList, sibling: ParsedList | None = None) -> None:
         self._reading = reading
         self._sibling = sibling
-        self._key: Key = reading.key
-        self._indent = " " * reading.layout.column
         self._newline = newline_of(reading.text)
         self._in_brackets = reading.layout.style == "flow"
 
@@ -202,8 +200,8 @@ class EntryWriter:
     def entry(self, mapped: MappingEntry) -> str:
         """Return a whole entry, without the last line end."""
         style = self._style
-        dash = "" if self._in_brackets else f"{self._indent}-{' ' * style.gap}"
-        if self._key == "mapAccounts":
+        dash = "" if self._in_brackets else f"{' ' * self._reading.layout.column}-{' ' * style.gap}"
+        if self._reading.key == "mapAccounts":
             return dash + write_scalar(mapped.principal, style.arn, flow=self._in_brackets)
         if self._in_brackets or style.style == "flow":
             return dash + self._flow_entry(mapped)
@@ -238,7 +236,7 @@ class EntryWriter:
         return f"{{{opening}{comma.join(self.flow_field(name, mapped) for name in self._order())}{closing}}}"
 
     def _order(self) -> tuple[str, ...]:
-        return tuple([ARN_FIELD[self._key] if name == _ARN else name for name in self._style.order])
+        return tuple([ARN_FIELD[self._reading.key] if name == _ARN else name for name in self._style.order])
 
     def _value(self, name: str, mapped: MappingEntry, *, flow: bool) -> str:
         style = self._style
