@@ -163,7 +163,7 @@ class _FieldEdits:
 
 
 def _lines_at(text: str, offset: int, lines: Sequence[str]) -> Splice:
-    """Return the splice that adds lines at the start of a line, or at the end of the text."""
+    """Return the splice that adds lines where a line starts or the text ends."""
     newline, starts_line = newline_of(text), text[offset - 1 : offset] == "\n"
     return Splice(offset, offset, "".join([line + newline if starts_line else newline + line for line in lines]))
 

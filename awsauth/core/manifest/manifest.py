@@ -208,7 +208,7 @@ def _value_text(text: str, key: Node, value: Node) -> str:
 
 
 def _type(node: Node) -> str:
-    """Return the kind of a node; of a scalar its type in YAML 1.1, such as ``string`` or ``null``."""
+    """Return the kind of a node; of a scalar its type in YAML 1.1 (``null``)."""
     if node.kind != "scalar":
         return node.kind
     return "value with a tag of its own" if node.tag in CHECKED_TAGS else scalar(node, node).type
