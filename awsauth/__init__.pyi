@@ -52,8 +52,12 @@ from awsauth.core.edit.changes import (
 from awsauth.core.edit.merge import merge as merge
 from awsauth.core.edit.normalize import normalize as normalize
 from awsauth.core.entries.merge import EntryDiff as EntryDiff, EntryRevision as EntryRevision
-from awsauth.core.entries.model import AccessEntry as AccessEntry, AccessPolicy as AccessPolicy
-from awsauth.core.entries.view import AccessView as AccessView, PrincipalAccess as PrincipalAccess
+from awsauth.core.entries.model import (
+    AccessEntry as AccessEntry,
+    AccessPolicy as AccessPolicy,
+    AccessView as AccessView,
+    PrincipalAccess as PrincipalAccess,
+)
 from awsauth.core.explain.explain import explain as explain
 from awsauth.core.explain.explanation import (
     CallerOutcome as CallerOutcome,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from awsauth.core.access.matching import Access, could_render, is_canonical, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.document.model import PRINCIPAL_KEYS
-from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
+from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput

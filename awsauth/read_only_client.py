@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from awsauth.core.entries.export import ExportFormat
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.merge import EntryRevision
-    from awsauth.core.entries.view import AccessView
+    from awsauth.core.entries.model import AccessView
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
@@ -102,7 +102,7 @@ class ReadOnlyClient:
         return self._access(self._store.read())
 
     def _access(self, snapshot: Snapshot) -> AccessView:
-        from awsauth.core.entries.view import EntriesState, access_view
+        from awsauth.core.entries.model import EntriesState, access_view
 
         owners: dict[str, str] = {}
         state = self._cluster_context.entries_state() if self._cluster_context else EntriesState()
@@ -166,7 +166,7 @@ class ReadOnlyClient:
             UsageError: not exactly one question is asked, or the client has no cluster and so no RBAC.
             ForbiddenError: the caller may not list roles and bindings in the whole cluster.
         """
-        from awsauth.core.entries.view import EntriesState
+        from awsauth.core.entries.model import EntriesState
         from awsauth.core.report.who_can import who_gets, who_has_right
         from awsauth.kube.discovery import request_of
         from awsauth.kube.resources import read_rbac

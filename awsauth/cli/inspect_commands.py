@@ -19,7 +19,7 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS, Key
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
-from awsauth.core.entries.view import NOT_LOOKED_AT
+from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue, json_text
 from awsauth.core.text.display import command_line, fenced, visible
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AccessEntry
-    from awsauth.core.entries.view import AccessView, PrincipalAccess
+    from awsauth.core.entries.model import AccessEntry, AccessView, PrincipalAccess
     from awsauth.core.findings import Finding
     from awsauth.core.lint.lint import MappingRow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from awsauth.core.entries.view import NOT_LOOKED_AT
+from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.findings import Finding, note
 from awsauth.core.report.rbac import ANY, RbacRule
 from awsauth.core.text.display import quoted

@@ -19,8 +19,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit.changes import RemoveEntry, RemoveRole, RemoveUser
 from awsauth.core.entries.merge import EntryDiff
-from awsauth.core.entries.model import MIGRATED, AccessEntry, AuthenticationMode
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import MIGRATED, AccessEntry, AuthenticationMode, EntriesState
 from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.findings import AUTHENTICATION_MODE, Finding, note, warning
 from awsauth.core.guards.access import GAINS

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 from urllib.parse import quote
 
-from awsauth.core.entries.view import NOT_LOOKED_AT
+from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.findings import Finding
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import visible

@@ -13,8 +13,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import IamFacts, entry_findings
-from awsauth.core.entries.model import NODE_TYPES, AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import NODE_TYPES, AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import enforce

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
-from awsauth.core.entries.view import EntriesState, access_view
+from awsauth.core.entries.model import EntriesState, access_view
 from awsauth.core.lint.lint import lint
 from awsauth.core.report.rbac import Rbac
 from awsauth.core.report.rows import AccessReport, ReportFacts, access_report

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jsonschema import Draft4Validator
 
 from awsauth.cli.command import FOUND
-from awsauth.core.entries.view import NOT_LOOKED_AT
+from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.findings import Severity, note
 from awsauth.core.lint.lint import lint
 from awsauth.core.lint.rules import RULES

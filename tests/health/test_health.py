@@ -8,7 +8,7 @@ import awsauth
 from awsauth.api import health_check
 from awsauth.client import AwsAuthClient
 from awsauth.core.access.caller import Caller
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.explain.explain import add_entries
 from awsauth.core.report.rbac import RbacRule
 from awsauth.errors import UsageError

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.report.who_can import who_has_right
 from awsauth.errors import ForbiddenError
 from awsauth.kube.resources import read_rbac

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from awsauth.core.document.document import Document
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.explain.explain import add_entries, explain
 from tests.oracle.test_explain_differential import CALLERS, NOT_MAPPED, SEED, agrees
 from tests.support.authenticator.authenticator import Attempt

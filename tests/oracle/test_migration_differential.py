@@ -18,7 +18,7 @@ import pytest
 
 from awsauth.core.access.matching import account_of, casefold_arn, principal_of
 from awsauth.core.document.document import Document
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.migration.classify import IMPLIED, migration_plan
 from awsauth.core.migration.plan import MADE
 from awsauth.core.text.display import quoted

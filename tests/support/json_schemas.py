@@ -23,7 +23,7 @@ from awsauth.core.desired.fragment import Fragment, WantedEntry, WantedRole, Wan
 from awsauth.core.diff import Diff
 from awsauth.core.edit.changes import KINDS, Change
 from awsauth.core.entries.merge import EntryRevision
-from awsauth.core.entries.view import AccessView
+from awsauth.core.entries.model import AccessView
 from awsauth.core.explain.explanation import Explanation
 from awsauth.core.findings import Finding
 from awsauth.core.lint.lint import MappingRow

@@ -18,7 +18,7 @@ from awsauth.core.arn import is_user, partition_of
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import EnsureEntry
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.migration.classify import migration_plan
 from awsauth.core.migration.logs import LoginLogs
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts

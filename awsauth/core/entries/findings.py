@@ -12,8 +12,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.access.node_mappings import is_node_mapping
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, MappingEntry, principal_location
-from awsauth.core.entries.model import AccessEntry
-from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Location, Severity, note, warning
 from awsauth.core.text.display import command_line, listed, quoted, visible
 

@@ -23,7 +23,7 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import EditError, MappingConflictError
 
 if TYPE_CHECKING:
-    from awsauth.core.entries.view import EntriesState
+    from awsauth.core.entries.model import EntriesState
     from awsauth.core.explain.explanation import CallerVerdict
 
 _NEAREST: Final = (

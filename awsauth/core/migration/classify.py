@@ -23,8 +23,7 @@ from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_AUTHENTICAT
 from awsauth.core.edit.changes import EnsureEntry
 from awsauth.core.entries.findings import FoundPrincipal
 from awsauth.core.entries.merge import EntryDiff, default_username, is_on_the_way, new_entry
-from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, MIGRATED, NODE_TYPES, AccessEntry
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, MIGRATED, NODE_TYPES, AccessEntry, EntriesState
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationItem, MigrationPlan, Verdict
 from awsauth.core.serialization import check_types, sha256_of
 from awsauth.core.text.display import quoted

@@ -11,8 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from awsauth.core.cluster.facts import Bindings, NodeEvidence
 from awsauth.core.document.model import SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.entries.findings import IamFacts
-from awsauth.core.entries.model import AccessEntry, AuthenticationMode
-from awsauth.core.entries.view import DecidedBy
+from awsauth.core.entries.model import AccessEntry, AuthenticationMode, DecidedBy
 from awsauth.core.findings import Finding
 from awsauth.core.migration.logs import LoginLogs  # noqa: TC001 - the JSON looks at the annotations
 from awsauth.core.revisions.info import time_text

@@ -16,8 +16,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, Key, MappingEntry
 from awsauth.core.entries.findings import IamFacts
-from awsauth.core.entries.model import AuthenticationMode
-from awsauth.core.entries.view import NOT_LOOKED_AT, AccessView, PrincipalAccess
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessView, AuthenticationMode, PrincipalAccess
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
 from awsauth.core.report.rbac import Rbac, Right, rights

@@ -10,8 +10,7 @@ from awsauth.core.access.caller import conditions_for, filled_in
 from awsauth.core.access.matching import Access, account_of, casefold_arn, counting, is_canonical, is_usable
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
-from awsauth.core.entries.model import AccessEntry
-from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
 from awsauth.core.report.rbac import ANY, Rbac, RbacRule, Right, published_policies, rights

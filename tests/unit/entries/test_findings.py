@@ -9,8 +9,7 @@ from typing import Any, Final
 import pytest
 
 from awsauth.core.entries.findings import IamFacts, entry_findings
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, USERS, role, roles, user, users
 
 MADE: Final = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)

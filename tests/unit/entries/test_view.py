@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import awsauth
-from awsauth.core.entries.model import AccessEntry, AccessPolicy, AuthenticationMode
-from awsauth.core.entries.view import EntriesState, access_view
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, AuthenticationMode, EntriesState, access_view
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.report.who_can import who_gets
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 import awsauth
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.explain.explain import add_entries
 
 ROLE = "arn:aws:iam::111122223333:role/ci"

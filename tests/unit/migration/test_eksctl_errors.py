@@ -9,7 +9,7 @@ import json
 
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.migration.classify import migration_plan
 from tests.support.changed import MASTERS, PREFIX, node, role, roles
 from tests.unit.migration.test_verdicts import CONFIG_MAP, MADE, entry, known

@@ -11,8 +11,7 @@ import pytest
 
 from awsauth.cli.files import LONGEST_LINE, log_lines
 from awsauth.core.document.document import Document
-from awsauth.core.entries.model import AccessEntry
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, EntriesState
 from awsauth.core.migration.classify import migration_plan
 from awsauth.core.migration.logs import LoginLogs
 from awsauth.core.migration.plan import MigrationChoices, MigrationPlan, require_same

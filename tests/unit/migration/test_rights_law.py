@@ -17,7 +17,7 @@ from awsauth.core.arn import is_user
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import EntriesState
 from awsauth.core.migration.classify import migration_plan
 from tests.support.callers import ACCESS_KEY
 from tests.support.documents.strategies import in_volume

@@ -11,8 +11,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.cluster.facts import NodeEvidence, RoleUser
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.migration.classify import migration_plan
 from awsauth.core.migration.plan import MigrationChoices, MigrationFacts, MigrationPlan
 from awsauth.errors import EditError, PlanError, UsageError

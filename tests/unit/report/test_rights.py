@@ -7,8 +7,7 @@ import json
 import pytest
 
 from awsauth.core.document.document import Document
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
-from awsauth.core.entries.view import EntriesState
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.report.rbac import Rbac, RbacRule
 from awsauth.core.report.who_can import Grants, who_has_right
 from tests.support.access_entries import POLICY

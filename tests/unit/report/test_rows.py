@@ -10,7 +10,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
-from awsauth.core.entries.view import NOT_LOOKED_AT, EntriesState, access_view
+from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState, access_view
 from awsauth.core.lint.lint import list_mappings
 from awsauth.core.report.rbac import EVERYTHING, Rbac, Role
 from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
