@@ -337,7 +337,7 @@ class ReadOnlyClient:
             InvalidValueError: the format cannot express a value.
             UsageError: the client has no EKS cluster, or there is no such format.
         """
-        from awsauth.core.entries.export import ExportTarget, export, own_entries  # no change needs it
+        from awsauth.core.entries.export import export, own_entries  # no change needs it
 
         eks = self._entries().eks
         cluster, read, groups = eks.entry_calls().cluster, eks.access_entries(), eks.node_groups()
@@ -345,7 +345,7 @@ class ReadOnlyClient:
             hint = "An export needs all access entries and node groups. Grant the missing permissions."
             raise AwsServiceError(f"Not everything could be read. {' '.join(notes)}", hint=hint)
         own = own_entries(read.entries, groups.users)
-        return export(own, kind, ExportTarget(cluster.name, cluster.region))
+        return export(own, kind, cluster.name, cluster.region)
 
     def _entries(self) -> EntryChanger:
         """Return the changer of the cluster's access entries.

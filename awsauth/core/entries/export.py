@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import count
 from operator import attrgetter
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, get_args
 
 from awsauth.core.access.matching import principal_of
 from awsauth.core.arn import SERVICE_LINKED
@@ -27,18 +27,6 @@ _SERVICES: Final = frozenset({"FARGATE_LINUX", "EC2", "HYPERPOD_LINUX"})
 
 # CloudFormation replaces a value with this text, and no escape prevents it.
 _RESOLVED: Final = "{{resolve:"
-
-
-class ExportTarget(NamedTuple):
-    """The cluster of exported entries.
-
-    Attributes:
-        name: Its name in EKS.
-        region: Its region.
-    """
-
-    name: str
-    region: str
 
 
 def own_entries(entries: Iterable[AccessEntry], node_group_roles: Iterable[str]) -> tuple[AccessEntry, ...]:
@@ -58,13 +46,14 @@ def own_entries(entries: Iterable[AccessEntry], node_group_roles: Iterable[str])
     return tuple(entry for entry in map(unbridged, entries) if entry and is_own(entry))
 
 
-def export(entries: Iterable[AccessEntry], kind: ExportFormat, target: ExportTarget) -> str:
+def export(entries: Iterable[AccessEntry], kind: ExportFormat, cluster: str, region: str) -> str:
     """Return existing entries in a format.
 
     Args:
         entries: The entries.
         kind: The format.
-        target: The cluster.
+        cluster: The name of the cluster in EKS.
+        region: Its region.
 
     Raises:
         InvalidValueError: the format cannot express a value.
@@ -72,7 +61,7 @@ def export(entries: Iterable[AccessEntry], kind: ExportFormat, target: ExportTar
     """
     if kind not in get_args(ExportFormat):
         raise UsageError(f"{quoted_value(kind)} is not a format.", hint=f"The formats are {', '.join(_FORMATS)}.")
-    made = _FORMATS[kind](sorted(entries, key=lambda entry: entry.principal_arn), target)
+    made = _FORMATS[kind](sorted(entries, key=lambda entry: entry.principal_arn), cluster, region)
     text = made if isinstance(made, str) else json.dumps(made, indent=2) + "\n"
     if kind == "cloudformation" and _RESOLVED in text:
         hint = "Choose another format, or change the username, group or tag with this text."
@@ -81,22 +70,22 @@ def export(entries: Iterable[AccessEntry], kind: ExportFormat, target: ExportTar
     return re.sub(r"([$%])\{", r"\1\1{", text) if kind.startswith("terraform") else text
 
 
-def _terraform(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+def _terraform(entries: Sequence[AccessEntry], cluster: str, _: str) -> Any:
     made, associations, imports = {}, {}, []
     for name, fields in _terraform_entries(entries).items():
         arn, address = fields["principal_arn"], f"aws_eks_access_entry.{name}"
-        imports.append({"to": address, "id": f"{target.name}:{arn}"})
+        imports.append({"to": address, "id": f"{cluster}:{arn}"})
         for policy, given in fields.pop("policy_associations").items():
-            of_entry = {"cluster_name": target.name, "principal_arn": arn, "depends_on": [address]}
+            of_entry = {"cluster_name": cluster, "principal_arn": arn, "depends_on": [address]}
             associations[f"{name}_{policy}"] = of_entry | given
-            known = f"{target.name}#{arn}#{given['policy_arn']}"
+            known = f"{cluster}#{arn}#{given['policy_arn']}"
             imports.append({"to": f"aws_eks_access_policy_association.{name}_{policy}", "id": known})
-        made[name] = {"cluster_name": target.name, **fields}
+        made[name] = {"cluster_name": cluster, **fields}
     resources = {"aws_eks_access_entry": made, "aws_eks_access_policy_association": associations}
     return {"resource": resources, "import": imports}
 
 
-def _terraform_module(entries: Sequence[AccessEntry], _: ExportTarget) -> Any:
+def _terraform_module(entries: Sequence[AccessEntry], *_: str) -> Any:
     return {"locals": {"access_entries": _terraform_entries(entries)}}
 
 
@@ -109,50 +98,50 @@ def _terraform_entries(entries: Sequence[AccessEntry]) -> dict[str, dict[str, An
     return found
 
 
-def _cloudformation(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+def _cloudformation(entries: Sequence[AccessEntry], cluster: str, _: str) -> Any:
     names = "PrincipalArn Type Username KubernetesGroups Tags AccessPolicies PolicyArn AccessScope Type Namespaces"
     # CloudFormation imports only resources that it would keep.
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     resources = {}
     for name, entry in _named(entries, "").items():
-        properties = {"ClusterName": target.name, **_fields(entry, names)}
+        properties = {"ClusterName": cluster, **_fields(entry, names)}
         if tags := properties.get("Tags"):
             properties["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         resources[name] = {"Type": "AWS::EKS::AccessEntry", **kept, "Properties": properties}
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
 
 
-def _eksctl(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+def _eksctl(entries: Sequence[AccessEntry], cluster: str, region: str) -> Any:
     names = (
         "principalARN type kubernetesUsername kubernetesGroups - accessPolicies policyARN accessScope type namespaces"
     )
     return {
         "apiVersion": "eksctl.io/v1alpha5",
         "kind": "ClusterConfig",
-        "metadata": {"name": target.name, "region": target.region},
+        "metadata": {"name": cluster, "region": region},
         "accessConfig": {"accessEntries": [_fields(entry, names) for entry in entries]},
     }
 
 
-def _ack(entries: Sequence[AccessEntry], target: ExportTarget) -> Any:
+def _ack(entries: Sequence[AccessEntry], cluster: str, _: str) -> Any:
     names = "principalARN type username kubernetesGroups tags accessPolicies policyARN accessScope type namespaces"
     kind = {"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "AccessEntry"}
     items = []
     for name, entry in _named(entries, "-").items():
-        fields = json.dumps({"clusterName": target.name, "principalARN": entry.principal_arn})
+        fields = json.dumps({"clusterName": cluster, "principalARN": entry.principal_arn})
         adopt = {"adoption-policy": "adopt-or-create", "adoption-fields": fields}
         metadata = {"name": name, "annotations": {f"services.k8s.aws/{key}": value for key, value in adopt.items()}}
-        items.append({**kind, "metadata": metadata, "spec": {"clusterName": target.name, **_fields(entry, names)}})
+        items.append({**kind, "metadata": metadata, "spec": {"clusterName": cluster, **_fields(entry, names)}})
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def _aws_cli(entries: Sequence[AccessEntry], target: ExportTarget) -> str:
+def _aws_cli(entries: Sequence[AccessEntry], cluster: str, region: str) -> str:
     names = "principalArn type username kubernetesGroups tags policies policyArn accessScope type namespaces"
 
     def call(command: str, **given: Any) -> str:
         # As an option, a value that begins with `file://` would be read from that file.
-        text = json.dumps({"clusterName": target.name, **given})
-        return command_line("aws", "eks", command, "--region", target.region, "--cli-input-json", text)
+        text = json.dumps({"clusterName": cluster, **given})
+        return command_line("aws", "eks", command, "--region", region, "--cli-input-json", text)
 
     lines = ["#!/bin/sh", "set -eu"]
     for entry in entries:

@@ -66,11 +66,11 @@ def migration_plan(
     real = {casefold_arn(asked): found for asked, found in facts.iam.real.items()}
     mapped = [one for _, _, found in counting(document) for one in found.values()]
     uses = cache(partial(_uses, mapped, choices))
-    classifier = _Classifier(document, state, facts, choices, state.by_principal, real, uses)
-    items = (*classifier.items(), *classifier.of_accounts(seen))
+    items = tuple(_Classifier(document, state, facts, choices, state.by_principal, real, uses).items(seen))
     if choices.logs:
         last = _last_logins(choices.logs.last, seen)
-        items = tuple(_with_login(item, last.get(casefold_arn(item.mapped.principal))) for item in items)
+        logins = [(item, last.get(casefold_arn(item.mapped.principal))) for item in items]
+        items = tuple(replace(item, in_logs="seen" if at else "not seen", last_login=at) for item, at in logins)
     notes = (*document.problems, *state.notes, *facts.notes)
     return MigrationPlan(state.mode, items, notes, choices, facts.cluster)
 
@@ -80,10 +80,6 @@ def _last_logins(last: Mapping[str, datetime], seen: Collection[str]) -> dict[st
     by_time = sorted(last.items(), key=itemgetter(1))
     by_principal = {casefold_arn(arn): time for arn, time in by_time}
     return by_principal | {account_of(arn): time for arn, time in by_time if arn in seen}
-
-
-def _with_login(item: MigrationItem, last: datetime | None) -> MigrationItem:
-    return replace(item, in_logs="seen" if last else "not seen", last_login=last)
 
 
 def _check(choices: MigrationChoices, document: Document, seen: Iterable[str], present: Collection[str]) -> None:
@@ -132,8 +128,11 @@ class _Classifier(NamedTuple):
     real: Mapping[str, FoundPrincipal]
     uses: Callable[[str, str], int]
 
-    def items(self) -> Iterator[MigrationItem]:
-        """Yield an item for each mapping, in the order of the document."""
+    def items(self, seen: Iterable[str]) -> Iterator[MigrationItem]:
+        """Yield an item for each mapping, in the order of the document.
+
+        The last ones are for principals that came in by their account. Their ARN is their username.
+        """
         counted = {arn: (key, found) for key, arn, found in counting(self.document)}
         for key in PRINCIPAL_KEYS:
             for position, mapped in self.document.reading(key).positioned:
@@ -145,14 +144,7 @@ class _Classifier(NamedTuple):
             is_account = ACCOUNT_ID.fullmatch(mapped.principal)
             reason = "An access entry is for one principal. Logs show which ones come in."
             yield self._impossible(item, reason) if is_account else item
-
-    def of_accounts(self, seen: Iterable[str]) -> Iterator[MigrationItem]:
-        """Yield an item for each principal that comes in by its account.
-
-        Its ARN is its username.
-        """
-        for arn in seen:
-            mapped = MappingEntry(arn, arn)
+        for mapped in (MappingEntry(arn, arn) for arn in seen):
             yield self._item(MigrationItem("mapAccounts", mapped, "dead", ""), 0, {0: mapped})
 
     def _item(self, item: MigrationItem, position: int, kept: dict[int, MappingEntry]) -> MigrationItem:

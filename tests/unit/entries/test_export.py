@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.export import ExportFormat, ExportTarget, export, own_entries
+from awsauth.core.entries.export import ExportFormat, export, own_entries
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.errors import InvalidValueError, UsageError
 
@@ -37,11 +37,11 @@ NODES: Final = AccessEntry(f"{PREFIX}/nodes", "EC2_LINUX", "system:node:{{EC2Pri
 ODD: Final = AccessEntry(f"{PREFIX}/path/9+=,.@-x", "STANDARD", HOSTILE, (HOSTILE, "--debug", "file:///etc/passwd"))
 TWIN: Final = AccessEntry("arn:aws:iam::444455556666:user/ci", "STANDARD", "anna")
 ALL: Final = (ADMIN, CI, NODES, ODD, TWIN)
-PROD: Final = ExportTarget("prod", "eu-west-1")
+PROD: Final = ("prod", "eu-west-1")
 
 
 def parsed(kind: ExportFormat) -> Any:
-    return json.loads(export(ALL, kind, PROD))
+    return json.loads(export(ALL, kind, *PROD))
 
 
 def _text(literal: Any) -> Any:
@@ -102,7 +102,7 @@ def test_the_module_of_terraform_gets_its_map_of_entries() -> None:
 def test_cloudformation_has_no_fault_by_its_own_linter() -> None:
     from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
-    template = export([ADMIN, CI, NODES, TWIN, ODD], "cloudformation", PROD)
+    template = export([ADMIN, CI, NODES, TWIN, ODD], "cloudformation", *PROD)
     assert [str(one) for one in lint(template, None, ["eu-west-1"], ManualArgs(regions=["eu-west-1"]))] == []
     # It does see a fault.
     assert lint(template.replace('"PrincipalArn"', '"PrincipalARN"', 1), None, ["eu-west-1"])
@@ -118,8 +118,8 @@ def test_cloudformation_has_no_fault_by_its_own_linter() -> None:
 
 def test_cloudformation_would_look_up_a_secret_in_a_name() -> None:
     with pytest.raises(InvalidValueError, match="CloudFormation would replace"):
-        export([AccessEntry(f"{PREFIX}/ci", "STANDARD", "{{resolve:ssm:/x}}")], "cloudformation", PROD)
-    assert "{{resolve:ssm:/x}}" in export([AccessEntry(f"{PREFIX}/ci", "STANDARD", "{{resolve:ssm:/x}}")], "ack", PROD)
+        export([AccessEntry(f"{PREFIX}/ci", "STANDARD", "{{resolve:ssm:/x}}")], "cloudformation", *PROD)
+    assert "{{resolve:ssm:/x}}" in export([AccessEntry(f"{PREFIX}/ci", "STANDARD", "{{resolve:ssm:/x}}")], "ack", *PROD)
 
 
 _TEXT: Final = {"type": "string"}
@@ -180,7 +180,7 @@ ACK: Final = _object(
 
 
 def test_eksctl_gets_a_config_file_by_its_schema() -> None:
-    text = export(ALL, "eksctl", PROD)
+    text = export(ALL, "eksctl", *PROD)
     found = yaml.safe_load(text)  # eksctl reads YAML
     Draft202012Validator(EKSCTL).validate(found)
     entries = {one["principalARN"]: one for one in found["accessConfig"]["accessEntries"]}
@@ -190,7 +190,7 @@ def test_eksctl_gets_a_config_file_by_its_schema() -> None:
 
 
 def test_ack_gets_objects_by_the_schema_of_its_custom_resource() -> None:
-    found = yaml.safe_load(export(ALL, "ack", PROD))
+    found = yaml.safe_load(export(ALL, "ack", *PROD))
     for one in found["items"]:
         Draft202012Validator(ACK).validate(one)
         fields = json.loads(one["metadata"]["annotations"]["services.k8s.aws/adoption-fields"])
@@ -202,7 +202,7 @@ def test_ack_gets_objects_by_the_schema_of_its_custom_resource() -> None:
 
 def test_the_commands_reach_the_aws_cli_as_they_are_meant(tmp_path: Path) -> None:
     """A fake ``aws`` writes down its arguments; what it would send is as boto3 takes it."""
-    script = export(ALL, "aws-cli", PROD)
+    script = export(ALL, "aws-cli", *PROD)
     bash = shutil.which("bash") or "/bin/bash"
     checked = subprocess.run([bash, "-n"], input=script, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
@@ -236,7 +236,7 @@ def test_the_commands_fit_the_api() -> None:
 
     model = ServiceModel(Loader().load_service_model("eks", "service-2"))
     operations = {"create-access-entry": "CreateAccessEntry", "associate-access-policy": "AssociateAccessPolicy"}
-    for line in export([ADMIN, CI, NODES, TWIN], "aws-cli", PROD).splitlines()[2:]:
+    for line in export([ADMIN, CI, NODES, TWIN], "aws-cli", *PROD).splitlines()[2:]:
         command, text = re.fullmatch(r"aws eks (\S+) --region eu-west-1 --cli-input-json '(.*)'", line).groups()  # type: ignore[union-attr]
         shape = model.operation_model(operations[command]).input_shape
         assert shape
@@ -246,8 +246,8 @@ def test_the_commands_fit_the_api() -> None:
 def test_a_format_that_is_not_there_is_refused() -> None:
     wrong: Any = "pulumi"
     with pytest.raises(UsageError, match="not a format"):
-        export(ALL, wrong, PROD)
-    assert all(export((), kind, PROD) for kind in get_args(ExportFormat))
+        export(ALL, wrong, *PROD)
+    assert all(export((), kind, *PROD) for kind in get_args(ExportFormat))
 
 
 def test_what_eks_makes_by_itself_is_left_out() -> None:
@@ -287,12 +287,12 @@ def test_the_same_entries_in_another_order_are_the_same_text() -> None:
         for entry in reversed(ALL)
     ]
     for kind in get_args(ExportFormat):
-        assert export(turned, kind, PROD) == export(ALL, kind, PROD)
+        assert export(turned, kind, *PROD) == export(ALL, kind, *PROD)
 
 
 def test_names_are_unique() -> None:
     arns = [f"arn:aws:iam::11112222333{count}:role/{name}" for count in range(3) for name in ("ci", "ci-2", "CI", "@")]
-    found = export([AccessEntry(arn, "STANDARD", "x") for arn in arns], "ack", PROD)
+    found = export([AccessEntry(arn, "STANDARD", "x") for arn in arns], "ack", *PROD)
     names = [one["metadata"]["name"] for one in json.loads(found)["items"]]
     assert len(set(names)) == len(arns)
     assert all(re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) for name in names)
