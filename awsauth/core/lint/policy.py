@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -60,20 +60,15 @@ def _whole(value: Any) -> Any:
     return number
 
 
-_account = must_fit(ACCOUNT_ID.fullmatch, "is not an account: write 12 digits, in quotes")
-_partition = must_fit(PARTITIONS.__contains__, f"is not a partition: the partitions are {', '.join(PARTITIONS)}")
-_code = must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")
-_role = must_fit(
-    lambda pattern: not _ROLE_WITH_PATH.search(pattern),
-    "has a path, but the authenticator knows a role without it: remove the path behind `role/`",
-)
-
-Text = Annotated[str, Field(min_length=1)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
-Accounts = Annotated[tuple[Annotated[str, _account], ...], BeforeValidator(_list)]
-Partitions = Annotated[tuple[Annotated[str, _partition], ...], BeforeValidator(_list)]
-Codes = Annotated[tuple[Annotated[str, _code], ...], BeforeValidator(_list)]
-AdministratorPatterns = Annotated[tuple[Annotated[Text, _role], ...], BeforeValidator(_list)]
+_T = TypeVar("_T")
+_ListOf = Annotated[tuple[_T, ...], BeforeValidator(_list)]
+_Text = Annotated[str, Field(min_length=1)]
+_Account = Annotated[str, must_fit(ACCOUNT_ID.fullmatch, "is not an account: write 12 digits, in quotes")]
+_NO_PARTITION: Final = f"is not a partition: the partitions are {', '.join(PARTITIONS)}"
+_Partition = Annotated[str, must_fit(PARTITIONS.__contains__, _NO_PARTITION)]
+_Code = Annotated[str, must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")]
+_HAS_PATH: Final = "has a path, but the authenticator knows a role without it: remove the path behind `role/`"
+_Role = Annotated[_Text, must_fit(lambda pattern: not _ROLE_WITH_PATH.search(pattern), _HAS_PATH)]
 
 
 @public
@@ -99,14 +94,14 @@ class Policy(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
-    accounts: Accounts | None = None
-    partitions: Partitions | None = None
-    forbidden_groups: Texts = ()
-    required_groups: Texts = ()
-    username_prefixes: Texts | None = None
+    accounts: _ListOf[_Account] | None = None
+    partitions: _ListOf[_Partition] | None = None
+    forbidden_groups: _ListOf[_Text] = ()
+    required_groups: _ListOf[_Text] = ()
+    username_prefixes: _ListOf[_Text] | None = None
     most_administrators: Annotated[int, BeforeValidator(_whole)] | None = None
-    administrators: AdministratorPatterns | None = None
-    quiet_notes: Codes = ()
+    administrators: _ListOf[_Role] | None = None
+    quiet_notes: _ListOf[_Code] = ()
 
     def __init__(self, /, **fields: Any) -> None:
         try:
