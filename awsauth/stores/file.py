@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +44,10 @@ _PROBLEMS: Final = {
     errno.ENOSPC: ("the disk is full", "Free some space and try again."),
     errno.ELOOP: ("its symbolic links lead in a circle", "Repair the links."),
 }
+
+
+_Context = AbstractContextManager[None]
+_ALONE: Final[_Context] = contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -120,12 +124,7 @@ class ManifestFile:
         return FileState.of(raw, self._name, normalize=self._normalize)
 
     def write(
-        self,
-        data: Mapping[str, str],
-        base: FileState,
-        around: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
-        *,
-        always: bool = False,
+        self, data: Mapping[str, str], base: FileState, around: _Context = _ALONE, *, always: bool = False
     ) -> FileState:
         """Write the data into the file, and return its new state.
 
@@ -134,7 +133,7 @@ class ManifestFile:
         Args:
             data: The data.
             base: The file as it was read.
-            around: Returns the context of that step, in which no other writer can make it.
+            around: The context of that step, in which no other writer can make it.
             always: Whether to take that step also if the text stays the same.
 
         Raises:
@@ -191,9 +190,7 @@ class ManifestFile:
             problem = "The file belongs to another user; only that user, or root, can write it and keep its owner."
             raise self._error(problem, "Run as the owner of the file.", errno.EPERM)
 
-    def _exchange(
-        self, target: Path, raw: bytes, expected: bytes, around: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    def _exchange(self, target: Path, raw: bytes, expected: bytes, around: _Context) -> None:
         name = target.name
         with Folder(target.parent) as folder:
             try:
@@ -207,7 +204,7 @@ class ManifestFile:
                     raise self.changed()
                 self._check_status(status)
                 mode = stat.S_IMODE(status.st_mode)
-                with around():
+                with around:
                     replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
             finally:
                 os.close(fd)
@@ -352,7 +349,7 @@ class FileStore(RevisionFolder, Store):
                 self.note_head(head, BEGUN)
                 yield
 
-        state = self._manifest.write(data, cast("FileState", base.raw), around, always=replaces)
+        state = self._manifest.write(data, cast("FileState", base.raw), around(), always=replaces)
         self.note_head(head)
         return _snapshot(state, head, owners)
 
