@@ -186,8 +186,8 @@ def test_what_iam_does_not_tell_is_counted_once_for_each_reason() -> None:
     unknown = {f"{PREFIX}/{name}": "IAM does not allow iam:GetRole." for name in "abcde"} | {f"{PREFIX}/z": "Busy."}
     found = list(entry_findings(roles(), EntriesState("API", ()), IamFacts({}, unknown)))
     assert [one.message.partition(":")[2].partition(": ")[0] for one in found] == [
-        " whether IAM still has 5 principals of access entries",
-        " whether IAM still has 1 principal of access entries",
+        " whether IAM still has 5 principals",
+        " whether IAM still has 1 principal",
     ]
     assert "and 2 more" in found[0].message
 
