@@ -370,7 +370,7 @@ def test_a_link_that_leads_nowhere_has_its_number_to_itself(path: Path) -> None:
     store = FileStore(path)
     commit(store, changing([ADMIN]))
     (path.parent / ".aws-auth.yaml.history" / "000003.revision").symlink_to("nowhere")
-    outcome = commit(store, changing([EnsureAccount(account="111122223333")]), patience=Backoff(5))
+    outcome = commit(store, changing([EnsureAccount(account="111122223333")]), patience=Backoff(PATIENCE))
     assert outcome.revision is not None
     assert outcome.revision.number == 4
 

@@ -201,7 +201,7 @@ def test_a_rehearsed_write_without_an_answer_changed_nothing(transport: Transpor
 
 
 def test_every_request_has_a_time_out(cluster: Cluster, relay: Relay) -> None:
-    hasty = transport_to(relay.url, cluster.admin_token, timeout=0.5)
+    hasty = transport_to(relay.url, cluster.admin_token, timeout=2)  # time enough for a connection
     relay.harm = [Harm(is_late=True), Harm(is_late=True)]
     with pytest.raises(UnreachableError, match="did not answer in time"):
         hasty.get(NAMESPACES)
