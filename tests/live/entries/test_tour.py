@@ -56,7 +56,7 @@ def test_every_command_of_the_tour(
     assert ("it has no access entries" in everything) == (mode == "CONFIG_MAP")
     # The entry is made where there are entries.
     assert (entries.state() is None) == (mode == "CONFIG_MAP")
-    assert len(told) == 12
+    assert len(told) == 13
 
 
 def test_the_mode_without_mappings_needs_no_config_map(entries: Entries) -> None:
