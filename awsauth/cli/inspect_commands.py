@@ -24,7 +24,7 @@ from awsauth.core.explain.explanation import call
 from awsauth.core.serialization import FLAT, JsonValue, json_text
 from awsauth.core.text.display import command_line, fenced, visible
 from awsauth.errors import FileError
-from awsauth.report.formats import markdown_table
+from awsauth.report.formats import markdown_table, report_as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -239,8 +239,6 @@ def report_command(invocation: Invocation, /) -> None:
         case "json":
             invocation.emit({"report": report})
         case "csv":
-            from awsauth.report.formats import report_as_csv
-
             screen.print(report_as_csv(report))
             screen.tell(screen.findings(report.not_checked))
         case "sarif":
