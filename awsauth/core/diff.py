@@ -124,8 +124,8 @@ class Diff(JsonValue):
         There is at least one sentence, which may be empty. `show` escapes values, and `source` names access entries.
         """
         for mapping in self.mappings:
-            name = f"{KIND[mapping.key]} {show(mapping.principal)}"
-            yield mapping.kind, name, list(_sentences(mapping, mapping.kind, show)) or [""]
+            kind, name = mapping.kind, f"{KIND[mapping.key]} {show(mapping.principal)}"
+            yield kind, name, list(_sentences(mapping, kind, show)) or [""]
         for entry in self.entries:
             yield entry.kind, f"{source} {show(entry.principal_arn)}", [_told(entry, show)]
 

@@ -22,10 +22,9 @@ _TRAIL: Final = rf"(?:\n| +(?:{_COMMENT})?(?:\n|\Z)|\Z)"
 # The same before further text; the look ahead avoids the loop if there are no such lines, which is usual.
 _LINES_BETWEEN: Final = rf"(?:(?! *[#\n])|(?: *(?:{_COMMENT})?\n)+)"
 REST: Final = re.compile(rf"{_LINES} *(?:{_COMMENT})?\Z")
-_WORDS: Final = [word for word in WORDS if word.isalpha() and word.islower()]
-_INITIALS: Final = "".join(sorted({word[0] + word[0].upper() for word in _WORDS}))
-# The first letter decides for most values that they are not one of the words, which are refused in any case.
-_NO_WORD: Final = rf"(?!(?=[{_INITIALS}])(?i:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
+_WORDS: Final = [word for word in WORDS if word.isalpha()]
+# The first letter decides for most values that they are not one of the words.
+_NO_WORD: Final = rf"(?!(?=[{''.join(sorted({word[0] for word in _WORDS}))}])(?:{'|'.join(_WORDS)})(?:[ ,\]\n]|\Z))"
 _DOUBLE: Final = r'"[^\0-\x1f"\\\x7f]*"'
 _SINGLE: Final = r"'[^\0-\x1f'\x7f]*'"
 _FIRST: Final = r"[^\0-#%-.0-;=-@\[-`{-\x7f]"  # a letter, `/`, `$` or `<`
