@@ -117,27 +117,25 @@ class ReadOnlyClient:
         """
         from awsauth.cluster_context import or_note
         from awsauth.core.entries.findings import IamFacts
-        from awsauth.core.findings import Finding
-        from awsauth.core.report.rows import NO_CLUSTER, LastChange, ReportFacts, access_report
-        from awsauth.entries.journal import EntryJournal, last_entry_changes
+        from awsauth.core.report.rows import NO_CLUSTER, ReportFacts, access_report
+        from awsauth.entries.journal import last_entry_changes
         from awsauth.history.log import KEEP_LAST, last_changes
         from awsauth.kube.resources import read_rbac
 
-        snapshot, notes = self._store.read(), list[Finding]()
+        snapshot = self._store.read()
         view = self._access(snapshot)
+        entries = [one.entry for one in view.principals if one.entry]
+        notes: list[Finding] = []
         log = or_note(lambda: self.history(described=KEEP_LAST), notes, "the last change of each mapping")
-        iam, rbac, entry_changes = IamFacts(), None, dict[str, LastChange]()
+        iam, rbac = IamFacts(), None
         if context := self._cluster_context:
             rbac = or_note(lambda: read_rbac(context.transport), notes, "the rights in RBAC")
-            entries = [one.entry for one in view.principals if one.entry]
             iam = context.iam_facts(snapshot.document, entries, notes)
-            if entries and (eks := context.eks):
-                journal = EntryJournal(context.transport, eks.entry_calls().cluster.arn)
-                revisions = or_note(journal.revisions, notes, "the last change of each access entry")
-                entry_changes = last_entry_changes(revisions or (), entries)
         else:
             notes.append(NO_CLUSTER)
+        revisions = or_note(self.entry_history, notes, "the last change of each access entry") if entries else None
         changes = last_changes(log) if log else {}
+        entry_changes = last_entry_changes(revisions or (), entries)
         facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, rbac, tuple(notes))
         return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
