@@ -69,6 +69,7 @@ def entry_findings(
         impact = "Its creator is an administrator whom no object shows, and new features of EKS need access entries."
         hint = "See what a move to access entries changes with `awsauth migrate plan`."
         yield note("mode-config-map", message, impact, hint)
+        yield from _not_looked_at(iam)
         return
     if state.mode == "API" and any(document.reading(key).mapped for key in KEYS):
         message = "The cluster's authentication mode is API: it does not use aws-auth."

@@ -66,6 +66,17 @@ def test_what_eks_and_iam_refuse_is_not_checked(entries: Entries) -> None:
     assert any("access entries" in one.message for one in report.not_checked)
 
 
+def test_in_mode_config_map_the_report_says_what_iam_did_not_tell(entries: Entries) -> None:
+    entries.mode("CONFIG_MAP")
+    entries.stage.map_caller()
+    foreign = "arn:aws:iam::999988887777:role/foreign"
+    with entries.client() as client:
+        client.add_role_mapping(foreign, username="x")
+        report = client.report()
+    assert by_name(report)["foreign"].iam is None
+    assert [one for one in report.not_checked if foreign in one.message]
+
+
 def test_without_rights_on_rbac_the_roles_are_not_checked(cluster: Cluster) -> None:
     cluster.put_aws_auth({"mapRoles": f"- rolearn: {DEV}\n  username: dev\n  groups: [{EDIT}]\n"})
     with AwsAuthClient.from_kubeconfig(path=cluster.user(rules("reader", "Role")).kubeconfig) as client:
