@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar, get_args
 
 from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
-from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, Role, Selector
+from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, RoleKey
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
@@ -252,27 +252,19 @@ def read_rbac(transport: Transport) -> Rbac:
     """
     kinds = ("ClusterRole", "Role")
     roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in kinds)
-    return Rbac.of(read_bindings(transport), (role_of(item, kind) for kind, items in roles for item in items))
+    return Rbac(read_bindings(transport), dict(rules_by_role(item, kind) for kind, items in roles for item in items))
 
 
-def role_of(item: Mapping[str, Any], kind: str) -> Role:
-    """Return a ``Role`` or ``ClusterRole``, from its object.
+def rules_by_role(item: Mapping[str, Any], kind: str) -> tuple[RoleKey, tuple[PolicyRule, ...]]:
+    """Return a ``Role`` or ``ClusterRole`` and its rules, from its object.
 
     Raises:
         ApiError: the object is not one. If it were skipped, its rules would count as missing.
     """
     role = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
     metadata = role.object("metadata")
-    rules = [PolicyRule(*(tuple(rule.texts(name)) for name in RULE_FIELDS)) for rule in role.objects("rules")]
-    selectors = map(_selector, role.object("aggregationRule").objects("clusterRoleSelectors"))
-    labels = metadata.texts_by_name("labels")
-    return Role(kind, metadata.name(), metadata.text("namespace"), tuple(rules), labels, tuple(selectors))
-
-
-def _selector(selector: Fields) -> Selector:
-    labels = ((label, "In", (value,)) for label, value in selector.texts_by_name("matchLabels").items())
-    expressions = selector.objects("matchExpressions")
-    return (*labels, *((one.text("key"), one.text("operator"), tuple(one.texts("values"))) for one in expressions))
+    rules = (PolicyRule(*(tuple(rule.texts(name)) for name in RULE_FIELDS)) for rule in role.objects("rules"))
+    return (kind, metadata.text("namespace"), metadata.name()), tuple(rules)
 
 
 def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:

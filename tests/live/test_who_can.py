@@ -49,9 +49,8 @@ def test_the_answers_are_those_of_the_api_server(cluster: Cluster, seed: int) ->
     random, api = Random(seed), cluster.api
     rbac_sets.make(api, random)
     rbac_sets.bind_policies(api, POLICIES)
-    # It evaluates aggregation itself: the rules of aggregated roles are not there yet.
-    rbac = read_rbac(connected(cluster.kubeconfig))
     rbac_sets.aggregate(api)
+    rbac = read_rbac(connected(cluster.kubeconfig))
     rbac_sets.await_seen(api)
     document = roles(*(role(name, username, *groups) for name, username, groups in MAPPED))
     entries = [AccessEntry(f"{PREFIX}/p{n}", "STANDARD", f"p{n}", (), (one,)) for n, one in enumerate(POLICIES)]

@@ -11,7 +11,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts, entry_findings
 from awsauth.core.entries.model import EntriesState, access_view
 from awsauth.core.lint.lint import lint
-from awsauth.core.report.rbac import PolicyRule, Rbac, Role
+from awsauth.core.report.rbac import PolicyRule, Rbac
 from awsauth.core.report.rows import AccessReport, LastChange, ReportFacts, access_report
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, entry, nodes
 
@@ -63,7 +63,7 @@ ENTRIES: Final = (
     entry("old-ci", VIEW, username="ci", created=_on(5), modified=_on(5)),
     entry("contractor", "AmazonEKSAuditPolicy", username="contractor", created=_on(6), modified=_on(6)),
 )  # fmt: skip
-RBAC: Final = Rbac.of(
+RBAC: Final = Rbac(
     Bindings(
         {"anna": (Binding("RoleBinding", "anna", "shop", "Role", "debugger"),)},
         {
@@ -76,26 +76,18 @@ RBAC: Final = Rbac.of(
             ),
         },
     ),
-    [
-        Role("ClusterRole", "view", "", (PolicyRule(_READ, ("",), ("pods", "services", "configmaps")),)),
-        Role(
-            "ClusterRole",
-            "edit",
-            "",
-            (
-                PolicyRule((*_READ, "create", "update", "delete"), ("", "apps"), ("pods", "deployments", "secrets")),
-                PolicyRule(("create",), ("",), ("pods/exec",)),
-            ),
+    {
+        ("ClusterRole", "", "view"): (PolicyRule(_READ, ("",), ("pods", "services", "configmaps")),),
+        ("ClusterRole", "", "edit"): (
+            PolicyRule((*_READ, "create", "update", "delete"), ("", "apps"), ("pods", "deployments", "secrets")),
+            PolicyRule(("create",), ("",), ("pods/exec",)),
         ),
-        Role("ClusterRole", "image-builder", "", (PolicyRule(("create",), ("build.example.com",), ("images",)),)),
-        Role("Role", "debugger", "shop", (PolicyRule(("create",), ("",), ("pods/exec",)),)),
-        Role(
-            "ClusterRole",
-            "system:basic-user",
-            "",
-            (PolicyRule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews",)),),
+        ("ClusterRole", "", "image-builder"): (PolicyRule(("create",), ("build.example.com",), ("images",)),),
+        ("Role", "shop", "debugger"): (PolicyRule(("create",), ("",), ("pods/exec",)),),
+        ("ClusterRole", "", "system:basic-user"): (
+            PolicyRule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews",)),
         ),
-    ],
+    },
 )
 _USED: Final = {"deployer": _on(11, 28), "monitoring": _on(11, 29), "team/platform": _on(11, 2), "web": _on(11, 29)}
 

@@ -2,13 +2,13 @@
 
 Source of the rules: Kubernetes ``plugin/pkg/auth/authorizer/rbac/rbac.go`` (``RuleAllows``),
 ``pkg/apis/rbac/v1/evaluation_helpers.go`` (``ResourceMatches``), ``pkg/registry/rbac/validation/rule.go``
-(``VisitRulesFor``) and ``pkg/controller/clusterroleaggregation``.
+(``VisitRulesFor``).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -113,36 +113,8 @@ class PolicyRule(NamedTuple):
 # A member of ``system:masters`` may do everything.
 EVERYTHING: Final = (PolicyRule((ANY,), (ANY,), (ANY,)), PolicyRule((ANY,), paths=(ANY,)))
 
-# Whether a label meets a requirement, by operator; the label is None if the object does not have it.
-_HOLDS: Final[dict[str, Callable[[str | None, tuple[str, ...]], bool]]] = {
-    "In": lambda found, values: found in values,
-    "NotIn": lambda found, values: found not in values,
-    "Exists": lambda found, _: found is not None,
-    "DoesNotExist": lambda found, _: found is None,
-}
-
-# The requirements of a label selector: a label, an operator such as ``In``, and its values.
-Selector = tuple[tuple[str, str, tuple[str, ...]], ...]
-
-
-class Role(NamedTuple):
-    """A Role or ClusterRole.
-
-    Attributes:
-        kind: ``Role`` or ``ClusterRole``.
-        name: Its name.
-        namespace: Its namespace; empty for a ClusterRole.
-        rules: Its rules as listed. The cluster's controller adds those of the roles that it aggregates.
-        labels: Its labels.
-        selectors: The selectors of the ClusterRoles that it aggregates; empty for almost all roles.
-    """
-
-    kind: str
-    name: str
-    namespace: str = ""
-    rules: tuple[PolicyRule, ...] = ()
-    labels: Mapping[str, str] = {}
-    selectors: tuple[Selector, ...] = ()
+# A Role or ClusterRole: its kind, its namespace (empty for a ClusterRole) and its name.
+RoleKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,40 +123,17 @@ class Rbac:
 
     Attributes:
         bindings: The bindings, by username and by group.
-        rules: The rules of each role, by kind, namespace and name; those of aggregated roles are included.
+        rules: The rules of each role as the API server lists them. Only these count for it: the cluster's controller writes
+            into an aggregated role the rules of the roles that it selects.
     """
 
     bindings: Bindings = field(default_factory=Bindings)
-    rules: Mapping[tuple[str, str, str], tuple[PolicyRule, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, bindings: Bindings, roles: Iterable[Role]) -> Rbac:
-        """Return the objects, with aggregated roles filled in."""
-        found = {(role.kind, role.namespace, role.name): role for role in roles}
-        sources = [role for role in found.values() if role.kind == "ClusterRole"]
-        rules = {key: _aggregated(one, sources) if one.selectors else one.rules for key, one in found.items()}
-        return cls(bindings, rules)
+    rules: Mapping[RoleKey, tuple[PolicyRule, ...]] = field(default_factory=dict)
 
     def rules_of(self, binding: Binding) -> tuple[PolicyRule, ...]:
         """Return the rules of a binding's role; none if the role does not exist."""
         namespace = binding.namespace if binding.role_kind == "Role" else ""
         return self.rules.get((binding.role_kind, namespace, binding.role), ())
-
-
-def _aggregated(role: Role, sources: Iterable[Role]) -> tuple[PolicyRule, ...]:
-    """Return the rules of a role and of those that it aggregates, each once."""
-    reached = [role]
-    for one in reached:  # it grows meanwhile
-        selected = (other for other in sources if any(_selects(selector, other.labels) for selector in one.selectors))
-        reached += [other for other in selected if other not in reached]
-    return tuple(dict.fromkeys(rule for one in reached for rule in one.rules))
-
-
-def _selects(selector: Selector, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector selects labels; one without requirements selects all."""
-    return all(
-        operator in _HOLDS and _HOLDS[operator](labels.get(label), values) for label, operator, values in selector
-    )
 
 
 @public

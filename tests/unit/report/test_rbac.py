@@ -10,7 +10,7 @@ from awsauth.core.document.model import MappingEntry
 from awsauth.core.entries.model import AccessPolicy
 from awsauth.core.report.rbac import ANY, EVERYTHING, PolicyRule, Rbac, RbacRule, Right, published_policies, rights
 from awsauth.errors import ApiError
-from awsauth.kube.resources import bindings_of, role_of
+from awsauth.kube.resources import bindings_of, rules_by_role
 from tests.support.access_entries import POLICY
 from tests.support.changed import MASTERS, PREFIX
 from tests.support.steps import steps
@@ -28,14 +28,13 @@ def rbac(*objects: Object) -> Rbac:
         kind: [one for one in objects if one["kind"] == kind]
         for kind in ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
     }
-    roles = [role_of(one, kind) for kind in ("ClusterRole", "Role") for one in kinds[kind]]
-    return Rbac.of(bindings_of(kinds["ClusterRoleBinding"], kinds["RoleBinding"]), roles)
+    roles = dict(rules_by_role(one, kind) for kind in ("ClusterRole", "Role") for one in kinds[kind])
+    return Rbac(bindings_of(kinds["ClusterRoleBinding"], kinds["RoleBinding"]), roles)
 
 
-def role(name: str, *rules: Object, namespace: str = "", labels: Object | None = None, **more: Any) -> Object:
+def role(name: str, *rules: Object, namespace: str = "") -> Object:
     kind = "Role" if namespace else "ClusterRole"
-    metadata = {"name": name, "namespace": namespace, "labels": labels}
-    return {"kind": kind, "metadata": metadata, "rules": list(rules), **more}
+    return {"kind": kind, "metadata": {"name": name, "namespace": namespace}, "rules": list(rules)}
 
 
 def binding(role_name: str, *subjects: Object, namespace: str = "", kind: str = "ClusterRole") -> Object:
@@ -132,48 +131,9 @@ def test_a_template_has_a_right_under_a_condition() -> None:
     assert not ways(found, RbacRule("get", "pods"), "x:{{SessionName}}")
 
 
-@pytest.mark.parametrize(
-    ("selector", "aggregated"),
-    [
-        ({"matchLabels": {"to": "view"}}, True),
-        ({"matchLabels": {"to": "edit"}}, False),
-        ({"matchLabels": {"to": "view", "more": "x"}}, False),
-        ({"matchExpressions": [{"key": "to", "operator": "In", "values": ["a", "view"]}]}, True),
-        ({"matchExpressions": [{"key": "to", "operator": "NotIn", "values": ["view"]}]}, False),
-        ({"matchExpressions": [{"key": "other", "operator": "NotIn", "values": ["view"]}]}, True),
-        ({"matchExpressions": [{"key": "to", "operator": "Exists"}]}, True),
-        ({"matchExpressions": [{"key": "to", "operator": "DoesNotExist"}]}, False),
-        ({"matchExpressions": [{"key": "to", "operator": "Strange"}]}, False),
-        ({}, True),
-    ],
-)
-def test_aggregation_is_evaluated_without_the_controller(selector: Object, *, aggregated: bool) -> None:
-    source = role("pods", PODS, labels={"to": "view"})
-    found = rbac(role("all", aggregationRule={"clusterRoleSelectors": [selector]}), source, binding("all", group("g")))
-    assert bool(ways(found, RbacRule("get", "pods"), "x", "g")) is aggregated
-
-
-def test_only_cluster_roles_are_aggregated_and_one_selector_is_enough() -> None:
-    wanted = [{"matchLabels": {"to": "other"}}, {"matchLabels": {"to": "view"}}]
-    labels, to_all = {"to": "view"}, binding("all", group("g"))
-    made = role("all", aggregationRule={"clusterRoleSelectors": wanted})
-    asked = RbacRule("get", "pods", namespace="web")
-    assert ways(rbac(made, role("pods", PODS, labels=labels), to_all), asked, "x", "g")
-    assert not ways(rbac(made, role("pods", PODS, namespace="web", labels=labels), to_all), asked, "x", "g")
-
-
-def test_aggregated_roles_that_aggregate_each_other() -> None:
-    chain = [
-        role(f"r{number}", labels={"n": str(number)}, aggregationRule={"clusterRoleSelectors": [{}]})
-        for number in range(30)
-    ]
-    found = rbac(*chain, role("pods", PODS), binding("r3", group("g")))
-    assert len(ways(found, RbacRule("get", "pods"), "x", "g")) == 1
-
-
 def test_an_object_of_another_form_is_refused() -> None:
     with pytest.raises(ApiError, match="not a valid ClusterRole"):
-        role_of({"metadata": {"name": "r"}, "rules": [{"verbs": [1]}]}, "ClusterRole")
+        rules_by_role({"metadata": {"name": "r"}, "rules": [{"verbs": [1]}]}, "ClusterRole")
 
 
 def of_policy(name: str, *namespaces: str) -> Right:

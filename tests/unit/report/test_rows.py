@@ -12,7 +12,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState, access_view
 from awsauth.core.lint.lint import list_mappings
-from awsauth.core.report.rbac import EVERYTHING, Rbac, Role
+from awsauth.core.report.rbac import EVERYTHING, Rbac
 from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
 from awsauth.core.report.summary import UNCHECKED
 from awsauth.errors import AwsAuthError
@@ -108,7 +108,7 @@ def test_rights_that_were_not_checked_are_not_none() -> None:
 def test_an_account_has_the_rights_of_its_principals_that_a_binding_names() -> None:
     name = "arn:aws:iam::444455556666:user/guest"
     bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
-    facts = ReportFacts((), {}, rbac=Rbac.of(bound, [Role("ClusterRole", "cluster-admin", rules=EVERYTHING)]))
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
     document = Document({"mapAccounts": '- "444455556666"'})
     view = access_view(document, EntriesState(), {})
     (row,) = access_report("x", MADE, document, view, facts).principals
