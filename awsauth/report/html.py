@@ -7,6 +7,7 @@ import hashlib
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from awsauth.core.document.index import grouped
 from awsauth.core.report.summary import KINDS, UNCHECKED
 from awsauth.core.serialization import sha256_of
 from awsauth.core.text.display import visible
@@ -35,16 +36,14 @@ def report_as_html(report: AccessReport) -> str:
 
     environment = Environment(loader=PackageLoader("awsauth", "report"), autoescape=True, finalize=shown)
     style, script = (files(__package__).joinpath(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    subjects: dict[str, dict[object, None]] = {}
-    for one in (one for row in report.principals for one in row.roles or ()):
-        subjects.setdefault(one.subject, {})[one.binding] = None
+    subjects = grouped((one.subject, one.binding) for row in report.principals for one in row.roles or ())
     rights = [{one.right for one in row.rights} for row in report.principals]
     found = [*(one for row in report.principals for one in row.findings), *report.findings]
     page = environment.get_template("report.html.j2").render(
         report=report,
         rows=report.principals,
         counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
-        subjects={subject: subjects[subject] for subject in sorted(subjects)},
+        subjects={subject: dict.fromkeys(subjects[subject]) for subject in sorted(subjects)},
         numbers={one: number for number, one in enumerate(dict.fromkeys(found), 1)},
         anchor=lambda value: sha256_of(value)[:12],
         unchecked=UNCHECKED,
