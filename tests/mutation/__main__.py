@@ -45,6 +45,7 @@ SUBJECTS: Final = (
     Subject(
         ("core/entries/*.py",), ("unit/entries/*.py", "*test_access_entries.py", "*test_entry_*.py", "*test_who_can.py")
     ),
+    Subject(("core/migration/*.py",), ("unit/migration/*.py",)),
     Subject(
         ("core/*matching.py",),
         (

@@ -69,7 +69,7 @@ def browser() -> Iterator[Browser]:
         skip_but_in_ci(MISSING)
     with tempfile.TemporaryDirectory() as profile, tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         context = driver.chromium.launch_persistent_context(
-            profile, executable_path=program, args=_FLAGS, headless=True, offline=True
+            profile, executable_path=program, args=_FLAGS, headless=True, offline=True, timeout=PATIENCE * 1000
         )
         yield Browser(context, Path(folder))
         context.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -214,7 +215,8 @@ def test_nodes_get_an_entry_of_their_type(kind: Any, made: str) -> None:
     found = item(roles(node(kind=kind)))
     assert found.entry
     assert (found.verdict, found.entry.type) == ("same-reach", made)
-    assert "`system:bootstrappers`" in found.differs[0]
+    [lost] = found.differs
+    assert lost == "The entry does not give `system:bootstrappers`."
 
 
 def test_eks_makes_the_entries_of_node_groups_and_fargate_profiles() -> None:
@@ -350,3 +352,17 @@ def test_an_entry_that_could_not_be_read_blocks() -> None:
     unread = EntriesState("API_AND_CONFIG_MAP", (AccessEntry(arn),))
     found = item(roles(role("dev", "dev")), known(arn), unread)
     assert (found.decided_by, found.blocks_api) == ("entry", True)
+
+
+@pytest.mark.parametrize(("proven", "said"), [(True, "shows"), (False, "does not show"), (None, "")])
+def test_an_item_says_what_a_new_token_has_shown(proven: bool | None, said: str) -> None:  # noqa: FBT001
+    found = replace(item(roles(role("dev", "dev"))), proven=proven)
+    assert (f"A new token {said} this access." in str(found)) == (proven is not None)
+    assert ("A new token" in str(found)) == (proven is not None)
+
+
+def test_choices_that_fit_no_mapping_are_told_in_order() -> None:
+    accept = [f"loses={PREFIX}/{name}" for name in "gfedcba"]
+    told = r", ".join(f"`loses={PREFIX}/{name}`" for name in "abcdefg")
+    with pytest.raises(UsageError, match=told):
+        item(roles(role("dev", "dev")), accept=accept)
