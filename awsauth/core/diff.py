@@ -180,12 +180,9 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
-    return not any(
-        account_of(principal) in document.accounts
-        or entries_of(document.reading("mapUsers"), {casefold_arn(principal)})
-        for document in (before, after)
-        if document.data.keys() & _OTHER_KEYS
-    )
+    others = [document for document in (before, after) if document.data.keys() & _OTHER_KEYS]
+    users = (entries_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
+    return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 
 
 def _text(name: str, before: Document, after: Document) -> str:

@@ -44,10 +44,7 @@ class Severity(enum.Enum):
 @lru_cache(maxsize=4)
 def line_starts(text: str) -> list[int]:
     """Return the offsets at which lines start, cached for many findings."""
-    return [0, *(match.end() for match in _LINE_FEED.finditer(text))]
-
-
-_LINE_FEED: Final = re.compile("\n")
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 @dataclass(frozen=True, slots=True)

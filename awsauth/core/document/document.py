@@ -103,7 +103,7 @@ class Document(NotebookValue):
 
         found = self.reading("mapRoles").mapped
         return tuple(
-            [RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m)) for m in found]
+            RoleMapping(role_arn=m.principal, username=m.username, groups=m.groups, sso=_sso(m)) for m in found
         )
 
     @property

@@ -154,13 +154,9 @@ class EntryLayout(NamedTuple):
 
     def written(self, arn_field: str) -> MappingEntry:
         """Return the fields as far as they can be read, also of an entry that is dropped."""
-        values = {field.name: field.value for field in self.fields}
-        arn, username, groups = values.get(arn_field), values.get("username"), values.get("groups")
-        return MappingEntry(
-            arn.text if isinstance(arn, Scalar) else "",
-            username.text if isinstance(username, Scalar) else "",
-            tuple(item.text for item in groups.items) if isinstance(groups, Groups) else (),
-        )
+        texts = {field.name: field.value.text for field in self.fields if isinstance(field.value, Scalar)}
+        groups = next((field.value.items for field in self.fields if isinstance(field.value, Groups)), ())
+        return MappingEntry(texts.get(arn_field, ""), texts.get("username", ""), tuple(one.text for one in groups))
 
 
 class Entry(Protocol):

@@ -65,7 +65,8 @@ def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
     fix = tuple(ReplaceText(key=key, text=value) for key, value in hidden.items() if key in KEYS)
     is_safe = len(fix) == len(hidden) and merged(found) is not None
     top = {} if found.document is data else _by_name(found.document)
-    for earlier, last in _repetitions({"data": top.get("data", [])}):
+    blocks = top.get("data", [])
+    for earlier, last in ((block, blocks[-1]) for block in blocks[:-1]):
         hint = _moved(text, fields(earlier[1]), fields(last[1]), earlier, last)
         if len(top.get("kind", [])) > 1 < len(top.get("metadata", [])):
             again = min(line_of(text, pairs[1][0].start) for pairs in top.values() if len(pairs) > 1)
@@ -73,7 +74,7 @@ def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
             remove = f"Remove lines {first} to {again - 1}"
             hint = f"Two manifests follow each other. {remove}, or put each into its own file."
         yield _repetition(text, earlier, last, hint, fix if is_safe else ())
-    for earlier, last in _repetitions(_by_name(data)):
+    for earlier, last in ((pair, pairs[-1]) for pairs in _by_name(data).values() for pair in pairs[:-1]):
         own, other = ({pair[0].value: pair} for pair in (earlier, last))
         yield _repetition(text, earlier, last, _moved(text, own, other, earlier, last), ())
 
@@ -85,11 +86,6 @@ def _by_name(node: Node | None) -> dict[str, list[_Pair]]:
     """Return the pairs of a mapping by their key."""
     pairs = node.pairs() if node is not None and node.kind == "mapping" else ()
     return grouped((pair[0].value, pair) for pair in pairs)
-
-
-def _repetitions(by_name: Mapping[str, list[_Pair]]) -> Iterator[tuple[_Pair, _Pair]]:
-    """Yield each pair whose key appears again, with the last one."""
-    return ((earlier, pairs[-1]) for pairs in by_name.values() for earlier in pairs[:-1])
 
 
 def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[ReplaceText, ...]) -> Finding:

@@ -191,9 +191,8 @@ def repeated_field(context: LintContext) -> Iterator[Match]:
             username: builder
     """
     for key, entry, node in _entries(context):
-        pairs = [
-            pair for pair in node.pairs() if pair[0].kind == "scalar" and pair[0].value.lower() in ENTRY_FIELDS[key]
-        ]
+        scalars, known = (pair for pair in node.pairs() if pair[0].kind == "scalar"), ENTRY_FIELDS[key]
+        pairs = [pair for pair in scalars if pair[0].value.lower() in known]
         seen = grouped((name.value.lower(), name) for name, _ in pairs)
         arns = {bare(value.value).lower(): value.value for name, value in pairs if name.value.lower() == ARN_FIELD[key]}
         if len(arns) > 1 and all(arn.startswith("arn:") for arn in arns):
