@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from awsauth.core.report.rows import COLUMNS, AccessReport
 from awsauth.core.text.display import code, visible
+
+if TYPE_CHECKING:
+    from awsauth.core.report.rows import AccessReport
 
 # The beginning of a formula, for a spreadsheet that skips blanks and quotes. Some also know the wide signs.
 _FORMULA: Final = re.compile("[\\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20-]")
@@ -20,6 +21,10 @@ def report_as_csv(report: AccessReport) -> str:
 
     A cell that a spreadsheet could take for a formula begins with ``'``.
     """
+    import csv
+
+    from awsauth.core.report.rows import COLUMNS  # `awsauth get` needs the tables alone
+
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(COLUMNS)

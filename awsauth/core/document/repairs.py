@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml import nodes
 from awsauth.core.goyaml.decode import Value, decode
-from awsauth.core.goyaml.libyaml_nodes import parse_first
 from awsauth.core.goyaml.scalars import plain_type, write_scalar
 from awsauth.core.text.display import listed, quoted
 from awsauth.core.text.lines import Splice, indent_of, same_start, spliced
@@ -203,7 +202,7 @@ def readable(key: Key, text: str) -> Repaired | None:
 def repaired(key: Key, text: str) -> str:
     """Return a text with all possible corrections."""
     try:
-        root = parse_first(text)
+        root = _first_document(text)
         if root is not None:
             decode(root)
     except nodes.UntrustedYamlError:
@@ -262,7 +261,7 @@ def _indented(key: Key, text: str) -> str:
 def _fault(text: str) -> int:
     """Return the index of the line at which reading stops; -1 if it does not."""
     try:
-        root = parse_first(text)
+        root = _first_document(text)
         if root:
             decode(root)
     except nodes.YamlSyntaxError as error:
@@ -307,7 +306,7 @@ def _reads(key: Key, text: str) -> str:
     Each mapping must have an ARN.
     """
     try:
-        root = parse_first(text)
+        root = _first_document(text)
         value = decode(root) if root else None
     except nodes.YamlSyntaxError:
         return ""
@@ -336,3 +335,9 @@ def _is_entry(key: Key, text: str, node: nodes.Node) -> bool:
     names = [name.value.lower() for name, _ in node.pairs()] if node.kind == "mapping" else []
     names += [one.right.partition(":")[0] for one in respelt(key, text, node) if one.right.startswith(ARN_FIELD[key])]
     return bool({ARN_FIELD[key], "sso"} & set(names)) and len(names) == len(set(names))
+
+
+def _first_document(text: str) -> nodes.Node | None:
+    from awsauth.core.goyaml.libyaml_nodes import parse_first  # the names in a plain text need no YAML
+
+    return parse_first(text)
