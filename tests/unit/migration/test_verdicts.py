@@ -340,6 +340,7 @@ def test_administrators_are_last_and_steps_have_their_order() -> None:
     text = str(plan)
     assert text.index("equal:") < text.index("same-reach:") < text.index("Steps")
     assert "Plan again" in text
+    assert text.count(f"`{PREFIX}/ci`: ") == 1
 
 
 def test_a_plan_that_is_nested_too_deep_is_refused() -> None:
