@@ -7,7 +7,6 @@ or print a message: the user waits after the tab key.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -19,15 +18,14 @@ from click import shell_completion as shells
 from click.shell_completion import CompletionItem
 
 from awsauth.cli.invocation import STANDARD_INPUT, resolve_target, shared_options
-from awsauth.core.document.model import KEYS
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError
-from awsauth.stores.atomic_write import Folder, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from awsauth.core.document.document import Document
+    from awsauth.stores.atomic_write import Folder
 
 COMPLETION: Final = "_AWSAUTH_COMPLETE"  # the variable with which a shell asks for completions
 
@@ -40,6 +38,8 @@ def remember(target: Mapping[str, Any], document: Document | None = None, revisi
     """Keep the names in a cluster's document, or its revisions. A file is read again."""
     if "file" in target:
         return
+    from awsauth.stores.atomic_write import replace_file  # the help needs no file
+
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: the user has no home
         names = _names_in(document) if document else {"revisions": list(map(str, revisions))}
         path = _cache(target)
@@ -121,6 +121,8 @@ def _target(ctx: click.Context) -> dict[str, Any]:
 
 
 def _names_in(document: Document) -> dict[str, list[str]]:
+    from awsauth.core.document.model import KEYS
+
     by_key = [document.reading(key).mapped[:_MOST] for key in KEYS]
     mapped = [one for found in by_key for one in found]
     names = {
@@ -133,13 +135,17 @@ def _names_in(document: Document) -> dict[str, list[str]]:
 
 def _cache(target: Mapping[str, Any]) -> Path:
     """Return the cache file for a target. All current contexts share one."""
+    from awsauth.core.serialization import sha256_of
+
     places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
     folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "awsauth"
-    return folder / f"{hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()[:16]}.json"
+    return folder / f"{sha256_of(places)[:16]}.json"
 
 
 def _opened(cache: Path) -> Folder:
     """Open the folder of a cache file, unless another user owns it, as under `sudo`."""
+    from awsauth.stores.atomic_write import Folder
+
     folder = Folder(cache.parent)
     if not folder.is_ours:
         with folder:
