@@ -12,10 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 from awsauth.core.text.display import visible
 
+# Whether EC2 may hand out the role. ``conditional``: it depends on conditions that cannot be evaluated here.
+# ``everybody``: a statement allows it to every principal, which is more than EC2 needs. ``denied``: a statement
+# forbids it.
 TrustVerdict = Literal["yes", "conditional", "everybody", "denied", "no"]
-"""Whether EC2 may hand out the role. ``conditional``: it depends on conditions that cannot be evaluated here.
-``everybody``: a statement allows it to every principal, which is more than EC2 needs. ``denied``: a statement
-forbids it."""
 
 
 _Keys = tuple[str, ...]  # the condition keys of a statement; empty for an unconditional one

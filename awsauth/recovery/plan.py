@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from awsauth.recovery.discovery import Discovery
 
+# How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an
+# access entry.
 Way = Literal["direct", "creator", "access-entry"]
-"""How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by
-an access entry."""
 
 SWITCH: Final = "switch-authentication-mode"  # the one-way step, which the caller has to allow by this name
 

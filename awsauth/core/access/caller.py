@@ -212,9 +212,9 @@ class UserInfo(NamedTuple):
     groups: tuple[str, ...]
 
 
+# The access of a principal: its usernames and groups. There are several values if it is undefined which counts, none
+# without a mapping, and None for a refused caller.
 UserInfos = tuple[UserInfo | None, ...]
-"""The access of a principal: its usernames and groups. There are several values if it is undefined which counts,
-none without a mapping, and None for a refused caller."""
 
 _NO_ACCESS: Final = "no access"
 

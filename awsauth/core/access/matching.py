@@ -61,8 +61,8 @@ _IN_ARN: Final = (
 _LIKELY: Final = ("arn", "aws", "iam", "", "111122223333", "role/x")
 
 
+# The mapping of a caller: several if it is undefined which one counts, or none.
 Outcomes = tuple[MappingEntry, ...]
-"""The mapping of a caller: several if it is undefined which one counts, or none."""
 
 
 class Access(NamedTuple):

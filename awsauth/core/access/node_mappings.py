@@ -12,8 +12,8 @@ from awsauth.core.edit.changes import EnsureRole, IfMapped
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import UsageError
 
+# EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS.
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
-"""EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS."""
 
 # The command that shows the role of a node group.
 FIND_NODE_ROLE: Final = (

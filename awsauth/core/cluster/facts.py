@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from awsauth.core.guards.context import NodeUse
 
 
+# The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping.
 ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
-"""The kind of a node's machine. Nodes of EKS Auto Mode (``auto``) join by an access entry, never by a mapping."""
 
 
 @json_object

@@ -153,8 +153,8 @@ class SyncReport(JsonValue):
         return "\n".join(map(str, self.acts))
 
 
+# The entries that an object has, by the name of the principal in records.
 Live = dict[str, tuple[MappingEntry, ...]]
-"""The entries that an object has, by the name of the principal in records."""
 
 
 def live_entries(document: Document) -> Live:

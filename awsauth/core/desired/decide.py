@@ -15,16 +15,16 @@ from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.serialization import JsonValue
 
+# What to do with an entry that another writer has changed or removed.
 OnDrift = Literal["restore", "keep", "fail"]
-"""What to do with an entry that another writer has changed or removed."""
 
+# The action on a principal.
 ActKind = Literal[
     "create", "update", "restore", "adopt", "extend", "take", "prune",  # change the text, or the record of an owner
     "record", "forget", "release",  # change the record alone
     "same", "kept", "unowned", "untouched",  # change nothing
     "conflict",
 ]  # fmt: skip
-"""The action on a principal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,8 @@ def _kind(role: Any) -> str:
 _KINDS: Final = ("role", "permission set")
 
 _Tagged = Annotated[WantedRole, Tag(_KINDS[0])] | Annotated[WantedSsoRole, Tag(_KINDS[1])]
+# A role, by its ARN or name or by its permission set.
 AnyRole = Annotated[_Tagged, Discriminator(_kind)]
-"""A role, by its ARN or name or by its permission set."""
 
 
 class WantedUser(_Part):
@@ -171,8 +171,8 @@ class Wanted(NamedTuple):
         return self.fragment.place_of_item(self.key, self.position)
 
 
+# The entries that owners want, by owner and by name of the principal.
 Desired = dict[str, dict[str, Wanted]]
-"""The entries that owners want, by owner and by name of the principal."""
 
 
 @public

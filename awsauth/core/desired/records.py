@@ -29,14 +29,14 @@ _VERSION: Final = 1
 # Begins the name of a principal in records.
 _PRINCIPAL: Final = re.compile(rf"(?:{'|'.join(KIND.values())})/.")
 
+# The entry that an owner applied last: ``u`` and ``g``, or their hash ``h``.
 Applied = dict[str, Any]
-"""The entry that an owner applied last: ``u`` and ``g``, or their hash ``h``."""
 
+# What an owner applied last, by principal.
 Record = dict[str, Applied]
-"""What an owner applied last, by principal."""
 
+# The records of owners, by owner.
 Records = Mapping[str, Record]
-"""The records of owners, by owner."""
 
 
 def principal_name(key: ListKey, principal: str) -> str:

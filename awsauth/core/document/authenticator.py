@@ -57,8 +57,8 @@ _IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
 
 _MOST_FINDINGS: Final = 10_000  # the most findings for one text; 1 MiB has room for some 7,000 real entries
 
+# By canonical name, key and value of the field that counts. If no field is right, it is the one that would count.
 Winners = dict[str, tuple["Node", "Value"]]
-"""By canonical name, key and value of the field that counts. If no field is right, it is the one that would count."""
 
 
 def is_iam_group(text: str) -> bool:

@@ -34,8 +34,8 @@ KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers", "mapAccounts")
 PRINCIPAL_KEYS: Final[tuple[Key, ...]] = ("mapRoles", "mapUsers")
 
 
+# A list of a fragment.
 ListKey = Literal[Key, "accessEntries"]
-"""A list of a fragment."""
 
 
 # The noun for an entry.

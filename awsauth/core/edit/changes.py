@@ -18,18 +18,18 @@ from awsauth.errors import AwsAuthError, UsageError
 if TYPE_CHECKING:
     from awsauth.core.yaml_input import Path
 
+# The effect on a principal that is already mapped. ``extend`` adds groups; it fails if the username differs, or if
+# ``system:masters`` would stay although the change does not name it. ``replace`` sets username and groups. ``fail``
+# fails unless username and groups are already right.
 IfMapped = Literal["extend", "replace", "fail"]
-"""The effect on a principal that is already mapped. ``extend`` adds groups; it fails if the username differs, or if
-``system:masters`` would stay although the change does not name it. ``replace`` sets username and groups. ``fail``
-fails unless username and groups are already right."""
 
 
+# The type of an access entry: ``STANDARD`` for people and programs, every other one for nodes.
 EntryType = Literal["STANDARD", "EC2_LINUX", "EC2_WINDOWS", "FARGATE_LINUX", "EC2", "HYBRID_LINUX", "HYPERPOD_LINUX"]
-"""The type of an access entry: ``STANDARD`` for people and programs, every other one for nodes."""
 
+# The effect on a principal that has an access entry. ``fail`` fails unless the entry is already right. ``replace``
+# sets the fields that are given.
 IfExists = Literal["fail", "replace"]
-"""The effect on a principal that has an access entry. ``fail`` fails unless the entry is already right. ``replace``
-sets the fields that are given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
@@ -276,13 +276,13 @@ class RemoveEntry(BaseChange):
     principal_arn: str = field(metadata=validation.ENTRY_PRINCIPAL)
 
 
+# Any change of access entries.
 EntryChange = EnsureEntry | SetEntryPolicy | RemoveEntryPolicy | RemoveEntry
-"""Any change of access entries."""
 
 _Ensure = EnsureRole | EnsureUser | EnsureAccount
 _Remove = RemoveRole | RemoveUser | RemoveAccount | RemoveUsername | RemoveGroups
+# Any change; in JSON, `change` holds its kind.
 Change = _Ensure | _Remove | RenamePrincipal | Deduplicate | Repair | ReplaceText | EntryChange
-"""Any change; in JSON, `change` holds its kind."""
 
 KINDS: Final[dict[str, type[BaseChange]]] = {kind.__name__: kind for kind in get_args(Change)}
 

@@ -19,8 +19,8 @@ from awsauth.core.entries.model import AccessEntry, unbridged
 from awsauth.core.text.display import command_line, quoted, quoted_value
 from awsauth.errors import InvalidValueError, UsageError
 
+# The formats. For Terraform: resources, or the ``access_entries`` of the module terraform-aws-modules/eks.
 ExportFormat = Literal["terraform", "terraform-module", "cloudformation", "eksctl", "ack", "aws-cli"]
-"""The formats. For Terraform: resources, or the ``access_entries`` of the module terraform-aws-modules/eks."""
 
 # The types of entries that EKS or another service makes.
 _SERVICES: Final = frozenset({"FARGATE_LINUX", "EC2", "HYPERPOD_LINUX"})

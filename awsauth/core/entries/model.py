@@ -21,8 +21,8 @@ from awsauth.core.findings import Finding
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 
+# ``aws-auth`` alone, both, or access entries alone. A cluster cannot change back.
 AuthenticationMode = Literal["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
-"""``aws-auth`` alone, both, or access entries alone. A cluster cannot change back."""
 
 # Types of entries for nodes, with the username and groups of the nodes; every other entry is ``STANDARD``.
 NODE_TYPES: Final = {
@@ -230,8 +230,8 @@ class EntriesState(NamedTuple):
         return {} if self.mode == "CONFIG_MAP" else {entry.principal: entry for entry in self.entries or ()}
 
 
+# The source that decides for a principal; ``nothing`` if it has no access.
 DecidedBy = Literal["entry", "mapping", "nothing", "unknown"]
-"""The source that decides for a principal; ``nothing`` if it has no access."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,14 @@ from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import quoted, visible
 
+# The result for a caller. ``refused``: it is mapped, but the authenticator cannot fill in a template. ``undefined``:
+# the authenticator takes one of several entries at random. ``depends``: the result depends on the conditions.
 CallerVerdict = Literal["let-in", "not-mapped", "refused", "undefined", "depends"]
-"""The result for a caller. ``refused``: it is mapped, but the authenticator cannot fill in a template.
-``undefined``: the authenticator takes one of several entries at random. ``depends``: the result depends on the
-conditions."""
 
+# The status of an entry for a caller. ``shadowed``: a later entry of the caller counts. ``not-reached``: an earlier
+# data key decides. ``never``: no caller can have its ARN. ``dropped``: the authenticator does not keep it. ``other``:
+# it is for another principal.
 EntryStatus = Literal["counts", "may-count", "shadowed", "not-reached", "never", "dropped", "other"]
-"""The status of an entry for a caller. ``shadowed``: a later entry of the caller counts. ``not-reached``: an earlier
-data key decides. ``never``: no caller can have its ARN. ``dropped``: the authenticator does not keep it. ``other``:
-it is for another principal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Final, Literal
 from awsauth.core.text.display import is_visible, quoted, visible
 from awsauth.errors import InvalidValueError
 
+# The type of a scalar. ``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the whole
+# text.
 Type = Literal["string", "null", "bool", "number", "unmarshalable"]
-"""The type of a scalar. ``unmarshalable``: infinity and NaN. JSON has neither, so the authenticator rejects the
-whole text."""
 
 Style = Literal["plain", "single", "double"]
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 NodeUse = Literal["in use", "unused", "unknown"]  # whether nodes use a role; `unused` only if that is proven
 
+# The access before and after a change.
 Sides = tuple[Access, Access]
-"""The access before and after a change."""
 
 
 class GuardContext(NamedTuple):

@@ -70,12 +70,12 @@ def _problem_of_parts(arn: str) -> str:
     return "not-an-arn" if not role else "sso-suffix" if lacks_sso_suffix(role) else "role-path"
 
 
+# For the service and kind of an ARN, the code of the rule that reports it.
 _KINDS: Final = {
     **dict.fromkeys((("iam", "role"), ("iam", "user"), ("sts", "federated-user")), ""),
     ("iam", "instance-profile"): "instance-profile",
     ("sts", "assumed-role"): "assumed-role",
 }
-"""For the service and kind of an ARN, the code of the rule that reports it."""
 
 
 @lru_cache(maxsize=1 << 16)  # more than one rule asks, and 1 MiB has room for so many

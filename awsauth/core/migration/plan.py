@@ -19,11 +19,11 @@ from awsauth.core.serialization import JsonValue, from_json, in_json
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import PlanError, PlanOutdatedError
 
+# What an access entry can do for a mapping; `MigrationItem.reason` says why.
 Verdict = Literal[
     "equal", "same-reach", "different", "needs-rbac", "needs-choice", "impossible", "eks-owned", "present", "conflict",
     "stale", "dead",
 ]  # fmt: skip
-"""What an access entry can do for a mapping; `MigrationItem.reason` says why."""
 
 # The verdicts with an access entry that the migration makes.
 MADE: Final = ("equal", "same-reach", "different", "needs-rbac")

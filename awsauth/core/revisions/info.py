@@ -18,10 +18,10 @@ from awsauth.core.text.display import quoted, visible
 
 FIELD_MANAGER: Final = "awsauth"  # the manager under which this library writes
 
+# The kind of a revision. ``outside``: another tool made the state, and it was recorded before the next change of ours.
+# ``snapshot``: the state was recorded on request. ``deleted``: there was no object; no revision is of this kind, only
+# an entry in the log.
 RevisionKind = Literal["change", "outside", "rollback", "snapshot", "sync", "deleted"]
-"""The kind of a revision. ``outside``: another tool made the state, and it was recorded before the next change of
-ours. ``snapshot``: the state was recorded on request. ``deleted``: there was no object; no revision is of this kind,
-only an entry in the log."""
 
 OBSERVED: Final = ("outside", "snapshot")  # the kinds of revisions whose state others have made
 
