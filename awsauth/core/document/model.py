@@ -230,7 +230,7 @@ class ParseCache:
         self.compared: CachedDiff | None = None
 
 
-@dataclass(slots=True, eq=False)  # to make a frozen one takes four times as long
+@dataclass(slots=True, eq=False, repr=False)  # to make a frozen one takes four times as long
 class ParsedList:
     """A text as the authenticator reads it; never changed.
 
@@ -253,9 +253,9 @@ class ParsedList:
     layout: ListLayout
     findings: tuple[Finding, ...] = ()
     trusted: bool = True
-    bounds: Sequence[int] = field(default=(), repr=False, compare=False)
-    root: Node | None = field(default=None, repr=False, compare=False)
-    remembered: ParseCache = field(default_factory=ParseCache, init=False, repr=False, compare=False)
+    bounds: Sequence[int] = ()
+    root: Node | None = None
+    remembered: ParseCache = field(default_factory=ParseCache, init=False)
 
     @property
     def mapped(self) -> Sequence[MappingEntry]:

@@ -24,7 +24,7 @@ _MANY_STEPS: Final = 400_000
 _STEPS_RANGE: Final = 3_600_000
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """A decoded node.
 

@@ -37,7 +37,7 @@ class NotReadFurtherError(UntrustedYamlError):
     hint = "Leave only real mappings in the text, or roll back to a revision that could be read."
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
     """One node of the tree.
 

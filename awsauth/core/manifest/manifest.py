@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -43,9 +43,9 @@ def document_in(raw: str | bytes) -> Document | None:
     return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw).document
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # to make a frozen one takes four times as long
 class Manifest:
-    """The text of a manifest file and the data of the ``aws-auth`` ConfigMap in it.
+    """The text of a manifest file and the data of its ``aws-auth``; never changed.
 
     Attributes:
         text: The whole file, with its line breaks, without its byte order mark.
@@ -55,7 +55,7 @@ class Manifest:
 
     text: str
     data: Mapping[str, str]
-    found: ConfigMapLocation = field(repr=False, compare=False)
+    found: ConfigMapLocation
 
     @classmethod
     def parse(cls, text: str) -> Manifest:
