@@ -1,6 +1,6 @@
 %(complete_func)s() {
     local response value
-    response=$(env AWSAUTH_COMPLETION_LINE="${COMP_LINE:0:COMP_POINT}" AWSAUTH_COMPLETION_BREAKS="$COMP_WORDBREAKS" \
+    response=$(env AWSAUTH_COMPLETION_LINE="${COMP_LINE:0:COMP_POINT}" AWSAUTH_COMPLETION_PART="$2" \
         %(complete_var)s=bash_complete "$1")
     COMPREPLY=()
     while IFS= read -r value; do

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -159,11 +160,6 @@ def _starting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in fitting if name == visible(name)]
 
 
-_BREAKS: Final = " \t\n\"'@><=;|&(:"  # the default of `COMP_WORDBREAKS`: after these bash begins a new word
-
-# Breaks that bash replaces together with the word. Source: bash ``bashline.c`` (``rl_special_prefixes``).
-_PREFIXES: Final = "@$"
-
 # Characters with a meaning to bash outside quotes. Braces have one only around a comma or two dots.
 _SPECIAL: Final = re.compile(r"""[ !"#$&'()*,;<>?\[\\\]^`|~]|\.(?=\.)""")
 
@@ -199,11 +195,14 @@ class Bash(_Completion, shells.BashComplete):
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is being typed, and its beginning."""
         line = os.environ.get("AWSAUTH_COMPLETION_LINE", "")
-        words = shells.split_arg_string(line)
-        incomplete = words.pop() if words and not line[-1:].isspace() else ""
-        self._quote, kept = _open_quote(line, os.environ.get("AWSAUTH_COMPLETION_BREAKS", _BREAKS))
-        self._kept = "".join(shells.split_arg_string(kept))
-        return words[1:], incomplete
+        before = line.removesuffix(os.environ.get("AWSAUTH_COMPLETION_PART", ""))
+        self._kept = _words_of(before)[-1]
+        try:
+            shlex.split(line.rstrip("\\"))
+        except ValueError:  # The part begins after an open quote.
+            self._quote = before[-1:]
+        _, *words, incomplete = _words_of(line)
+        return words, incomplete
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Return the completions, except those that cannot be quoted at this place."""
@@ -230,23 +229,9 @@ class Fish(_Completion, shells.FishComplete):
     source_template = _script("fish")
 
 
-def _open_quote(line: str, breaks: str) -> tuple[str, str]:
-    """Return the open quote of a line, and the part of the last word that bash keeps."""
-    quote, word, start, position = "", 0, 0, 0
-    while position < len(line):
-        character = line[position]
-        position += 1
-        if character == "\\" and quote != "'":
-            position += 1
-        elif quote:
-            if character == quote:
-                quote, start = "", position
-        elif character in "\"'":
-            quote, start = character, position
-        elif character in breaks:
-            start = position - (character in _PREFIXES)
-            word = position if character.isspace() else word
-    return quote, line[word:start]
+def _words_of(line: str) -> list[str]:
+    """Return the words of a line; the last is empty after a space."""
+    return shells.split_arg_string(line) + ([""] if not line or line[-1].isspace() else [])
 
 
 SHELLS: Final[dict[str, type[shells.ShellComplete]]] = {kind.name: kind for kind in (Bash, Zsh, Fish)}

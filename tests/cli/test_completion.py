@@ -28,7 +28,7 @@ COMP_LINE=$1 COMP_POINT=${#1} COMP_CWORD=$2
 shift 2
 COMP_WORDS=("$@")
 compopt() { echo "compopt $*"; }
-_awsauth_completion awsauth
+_awsauth_completion awsauth "${COMP_WORDS[-1]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 """Calls the function as bash does when the tab key is pressed; the words are given as bash takes them apart."""
@@ -104,7 +104,11 @@ def test_a_press_of_the_tab_key_loads_little() -> None:
         "import json, sys\nfrom awsauth.cli.app import program\n"
         "try: program.main([], prog_name='awsauth')\nexcept SystemExit: print(json.dumps(sorted(sys.modules)))"
     )
-    asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": "awsauth re"}
+    asked = {
+        "_AWSAUTH_COMPLETE": "bash_complete",
+        "AWSAUTH_COMPLETION_LINE": "awsauth re",
+        "AWSAUTH_COMPLETION_PART": "re",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=environment(**asked),

@@ -124,7 +124,8 @@ def test_the_shell_completes_groups_users_guards_and_revisions(file: str) -> Non
     run("add", "account", "012345678901", "--file", file, "-y")
 
     def completed(line: str) -> list[str]:
-        asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": line, "AWSAUTH_FILE": file}
+        shell = {"AWSAUTH_COMPLETION_LINE": line, "AWSAUTH_COMPLETION_PART": line.rpartition(" ")[2]}
+        asked = {"_AWSAUTH_COMPLETE": "bash_complete", **shell, "AWSAUTH_FILE": file}
         return [one.partition(",")[2].replace("\\", "") for one in process(env=asked).out.split()]
 
     assert completed("awsauth add role x --group ") == ["edit", "view"]

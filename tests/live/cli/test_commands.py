@@ -188,14 +188,15 @@ def test_kubectl_finds_it_as_a_plugin(cluster: Cluster, at: dict[str, str | None
 
 def test_a_shell_completes_what_was_read_last(cluster: Cluster, at: dict[str, str | None], tmp_path: Path) -> None:
     variables = {name: value for name, value in at.items() if value}
-    asked = {"_AWSAUTH_COMPLETE": "bash_complete", "AWSAUTH_COMPLETION_LINE": "awsauth explain arn"}
+    line = {"AWSAUTH_COMPLETION_LINE": "awsauth explain arn", "AWSAUTH_COMPLETION_PART": "arn"}
+    asked = {"_AWSAUTH_COMPLETE": "bash_complete", **line}
     assert process(env={**variables, **asked}).out.strip() == ""
     assert process("get", env=variables).code == 0
     assert NODE in process(env={**variables, **asked}).out
     (kept,) = (tmp_path / "cache" / "awsauth").iterdir()
     assert cluster.admin_token not in kept.read_text(encoding="utf-8")
     assert kept.stat().st_mode & 0o077 == 0
-    contexts = {**asked, "AWSAUTH_COMPLETION_LINE": "awsauth get --context "}
+    contexts = {**asked, "AWSAUTH_COMPLETION_LINE": "awsauth get --context ", "AWSAUTH_COMPLETION_PART": ""}
     assert cluster.context in process(env={**variables, **contexts}).out
 
 
