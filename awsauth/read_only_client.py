@@ -134,9 +134,8 @@ class ReadOnlyClient:
         else:
             notes.append(NO_CLUSTER)
         revisions = or_note(self.entry_history, notes, "the last change of each access entry") if entries else None
-        changes = last_changes(log) if log else {}
-        entry_changes = last_entry_changes(revisions or (), entries)
-        facts = ReportFacts(self._check(snapshot, iam), changes, entry_changes, iam, rbac, tuple(notes))
+        changes = (last_changes(log) if log else {}) | last_entry_changes(revisions or (), entries)
+        facts = ReportFacts(self._check(snapshot, iam), changes, iam, rbac, tuple(notes))
         return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
     def who_can(

@@ -111,11 +111,11 @@ def facts(document: Document = DOCUMENT, entries: tuple[AccessEntry, ...] = ENTR
             _SSO: LastChange(2, _on(2, 11), jane, "the administrators"),
         }.items()
     }
-    entry_changes = {
+    changes |= {
         f"{ROLE}/web": LastChange(1, _on(4), jane, "the web team deploys itself"),
         f"{ROLE}/team/platform": LastChange(0, _on(9)),
     }
-    return ReportFacts(found, changes, entry_changes, iam, RBAC)
+    return ReportFacts(found, changes, iam, RBAC)
 
 
 def report(document: Document = DOCUMENT, entries: tuple[AccessEntry, ...] = ENTRIES) -> AccessReport:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from awsauth.core.access.matching import account_of, casefold_arn, counting
@@ -195,8 +194,7 @@ class ReportFacts(NamedTuple):
 
     Attributes:
         findings: The findings of `check`.
-        changes: The last change by principal, as `casefold_arn`.
-        entry_changes: The last change of each access entry, by its ARN.
+        changes: The last changes: of mappings by principal as `casefold_arn`, of access entries by their ARN.
         iam: The facts of IAM.
         rbac: The RBAC of the cluster; None if it was not checked.
         notes: What could not be checked, and why.
@@ -204,7 +202,6 @@ class ReportFacts(NamedTuple):
 
     findings: tuple[Finding, ...]
     changes: Mapping[str, LastChange]
-    entry_changes: Mapping[str, LastChange] = MappingProxyType({})
     iam: IamFacts = IamFacts()
     rbac: Rbac | None = None
     notes: tuple[Finding, ...] = ()
@@ -241,11 +238,10 @@ def _row(
 ) -> ReportRow:
     principal, entry = access.principal, access.entry
     kind = "account" if ":" not in principal else "user" if is_user(casefold_arn(principal)) else "role"
+    node = _node_kind(MappingEntry(principal, access.username, access.groups))
     if entry:
-        node, change = entry.type if entry.lets_nodes_in else "", facts.entry_changes.get(principal)
-    else:
-        mapped = MappingEntry(principal, access.username, access.groups)
-        node, change = _node_kind(mapped), facts.changes.get(casefold_arn(principal))
+        node = entry.type if entry.lets_nodes_in else ""
+    change = facts.changes.get(principal if entry else casefold_arn(principal))
     found = list(_rights(access, facts.rbac))
     bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
     roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None

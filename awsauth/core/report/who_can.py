@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from awsauth.core.access.caller import conditions_for, filled_in
 from awsauth.core.access.matching import Access, account_of, casefold_arn, counting, is_canonical, is_usable
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
+from awsauth.core.document.model import KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
@@ -79,16 +79,24 @@ class Grants(JsonValue):
         return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
 
 
-class _Candidate(NamedTuple):
-    """A principal with access, as a grant without a way; for an access entry with it."""
+# A mapping that counts: its data key and position, and the conditions.
+_Place = tuple[Key, int, MappingEntry, tuple[str, ...]]
 
-    grant: Grant
+
+class _Candidate(NamedTuple):
+    """A principal with access: the key and place of its mapping, or its access entry."""
+
+    key: Key | Literal["access entry"]
     mapped: MappingEntry
+    conditions: tuple[str, ...] = ()
+    location: Location | None = None
     entry: AccessEntry | None = None
 
     def granted(self, conditions: tuple[str, ...], right: Right | None = None) -> Grant:
-        """Return the grant with more conditions, and with the way to a right."""
-        return replace(self.grant, conditions=(*self.grant.conditions, *conditions), right=right)
+        """Return the grant under more conditions, with the way to a right."""
+        shown = filled_in(self.entry.as_mapping if self.entry else self.mapped)
+        under = (*self.conditions, *conditions)
+        return Grant(self.mapped.principal, self.key, shown.username, shown.groups, under, self.location, right)
 
 
 def who_can(document: Document, *, group: str | None = None, username: str | None = None) -> Grants:
@@ -176,54 +184,39 @@ def _unread(document: Document, entries: EntriesState) -> tuple[Finding, ...]:
     return (*problems, *entries.notes)
 
 
-def _candidates(document: Document, entries: EntriesState, usernames: Iterable[str]) -> list[_Candidate]:
-    """Return the principals with access, those of the document first.
+def _candidates(document: Document, entries: EntriesState, usernames: Iterable[str]) -> Iterator[_Candidate]:
+    """Yield the principals with access, those of the document first.
 
     Args:
         document: The mappings.
         entries: The access entries of a cluster.
         usernames: The usernames that count for principals with access by their account, which are their ARNs.
     """
-    found: list[_Candidate] = []
-    for entry in entries.by_principal.values():
-        arn, shown = entry.principal_arn, filled_in(entry.as_mapping)
-        grant = Grant(arn, "access entry", shown.username, shown.groups, (), None)
-        found.append(_Candidate(grant, MappingEntry(arn, entry.username, entry.groups), entry))
-    if entries.mode == "API":
-        return found
-    overridden = {one.entry.principal for one in found if one.entry and one.entry.type}
-    mapped = (*_by_mapping(document), *_by_account(document, usernames))
-    return [*(one for one in mapped if casefold_arn(one.mapped.principal) not in overridden), *found]
+    present = entries.by_principal
+    if entries.mode != "API":
+        for key, position, mapped, conditions in (*_by_mapping(document), *_by_account(document, usernames)):
+            entry = present.get(casefold_arn(mapped.principal))
+            if not (entry and entry.type):
+                yield _Candidate(key, mapped, conditions, entry_location(document, document.reading(key), position))
+    for entry in present.values():
+        mapped = MappingEntry(entry.principal_arn, entry.username, entry.groups)
+        yield _Candidate("access entry", mapped, entry=entry)
 
 
-def _by_mapping(document: Document) -> Iterator[_Candidate]:
-    found = [
-        (PRINCIPAL_KEYS.index(key), position, mapped, len(entries) > 1)
-        for key, _, entries in counting(document)
-        for position, mapped in entries.items()
-        if is_usable(mapped)
-    ]
-    for number, position, mapped, is_one_of_several in sorted(found):
-        several = ("It is undefined whether this spelling of the ARN counts.",) if is_one_of_several else ()
-        yield _mapped(document, PRINCIPAL_KEYS[number], position, mapped, several)
+def _by_mapping(document: Document) -> Iterator[_Place]:
+    for key, _, entries in counting(document):
+        several = ("It is undefined whether this spelling of the ARN counts.",) if len(entries) > 1 else ()
+        yield from ((key, position, mapped, several) for position, mapped in entries.items() if is_usable(mapped))
 
 
-def _by_account(document: Document, usernames: Iterable[str]) -> Iterator[_Candidate]:
+def _by_account(document: Document, usernames: Iterable[str]) -> Iterator[_Place]:
     """Yield the accounts with access, and their principals with one of `usernames`."""
     access = Access.of(document)
-    positions: dict[str, int] = {}
-    for position, mapped in document.reading("mapAccounts").positioned:
-        if positions.setdefault(mapped.principal, position) == position:
-            yield _mapped(document, "mapAccounts", position, mapped, ("For its principals without a mapping.",))
+    positions = {mapped.principal: position for position, mapped in document.reading("mapAccounts").positioned}
+    for account, position in positions.items():
+        yield "mapAccounts", position, MappingEntry(account), ("For its principals without a mapping.",)
     why = ("By its account, and only if its ARN has this exact case.",)
     for name in usernames:
-        at = positions.get(account_of(name))
-        if at is not None and is_canonical(name) and casefold_arn(name) not in access.by_principal:
-            yield _mapped(document, "mapAccounts", at, MappingEntry(name, name), why)
-
-
-def _mapped(
-    document: Document, key: Key, position: int, mapped: MappingEntry, conditions: tuple[str, ...]
-) -> _Candidate:
-    shown, location = filled_in(mapped), entry_location(document, document.reading(key), position)
-    return _Candidate(Grant(mapped.principal, key, shown.username, shown.groups, conditions, location), mapped)
+        account = account_of(name)
+        if account in positions and is_canonical(name) and casefold_arn(name) not in access.by_principal:
+            yield "mapAccounts", positions[account], MappingEntry(name, name), why
