@@ -19,7 +19,7 @@ from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
-from awsauth.core.goyaml import libyaml_nodes as nodes, scalars
+from awsauth.core.goyaml import libyaml_nodes as nodes, plain_nodes, scalars
 from awsauth.core.manifest import locate, outer_edits, source
 from awsauth.core.text import display, lines
 from tests.support.backtracking import MOST_STEPS, Program, hostile
@@ -61,6 +61,9 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.document.fast_reader._items": [(re.compile(expression), "finditer") for expression in _ITEMS],
     "core.document.fast_reader._texts": [(re.compile(expression), "findall") for expression in _ITEMS],
     "core.text.lines.odd_character": [(re.compile(f"[{lines.ODD_CHARACTERS}]"), "search")],
+    "core.goyaml.plain_nodes.parse_json": [(re.compile(plain_nodes._JSON_PIECE), "match")],
+    "core.goyaml.plain_nodes._is_json": [(re.compile(plain_nodes._BEFORE_NEXT), "match")],
+    "core.goyaml.plain_nodes._json_node": [(re.compile(plain_nodes._LONE_SURROGATE), "sub")],
     "core.goyaml.plain_nodes._literal": [(re.compile(r"\n(?!    |\n)"), "search")],
     "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
