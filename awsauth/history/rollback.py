@@ -284,13 +284,9 @@ def _last_own(store: Store, snapshot: Snapshot) -> Revision | None:
     If another tool replaced the object, it names none.
     """
     try:
-        head = snapshot.head
-        if not head:
-            sound = [info for info in store.list_revisions().revisions if is_sound(info)]
-            if not sound:
-                return None
-            head = sound[-1].head
-        return sound_revision(store, head.number, head.digest)
+        sound = [] if snapshot.head else [info.head for info in store.list_revisions().revisions if is_sound(info)]
+        head = snapshot.head or (sound[-1] if sound else None)
+        return sound_revision(store, head.number, head.digest) if head else None
     except (ForbiddenError, HistoryError):
         return None
 

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from awsauth.core.diff import MappingDiff, diff
 from awsauth.core.document.document import Document
@@ -283,27 +283,17 @@ def _last_writer(owners: Iterable[FieldManager]) -> FieldManager | None:
 
 def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
     """Yield the effect of ``kubectl apply`` of the last applied manifest."""
-    tool = KUBECTL_APPLY
     try:
-        again = Document({**after.data, **_data_of(applied)})
-    except (ValueError, UsageError, RecursionError):
+        again = Document({**after.data, **json.loads(applied)["data"]})
+    except (ValueError, TypeError, KeyError, UsageError, RecursionError):
         message = f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read."
         impact = "Applying that manifest again can undo the change."
-        yield warning(LAST_APPLIED, message, impact, tool.hint)
+        yield warning(LAST_APPLIED, message, impact, KUBECTL_APPLY.hint)
         return
-    found = diff(after, again)
-    if found:
+    if found := diff(after, again):
         message = "kubectl apply made the object from a manifest that differs."
         impact = f"Applying that manifest again {_effects(found.mappings, list(found.texts))}."
-        yield warning(LAST_APPLIED, message, impact, tool.hint)
-
-
-def _data_of(applied: str) -> dict[str, str]:
-    value: Any = json.loads(applied)
-    data = value.get("data") if isinstance(value, dict) else None
-    if not isinstance(data, dict):
-        raise ValueError("no ConfigMap with data")  # noqa: TRY004 - as for a text that is not JSON
-    return data
+        yield warning(LAST_APPLIED, message, impact, KUBECTL_APPLY.hint)
 
 
 def _effects(mappings: tuple[MappingDiff, ...], texts: list[str]) -> str:

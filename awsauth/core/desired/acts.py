@@ -117,8 +117,7 @@ class SyncReport(JsonValue):
         Raises:
             MappingConflictError: there are conflicts; the hint names the arguments that resolve them.
         """
-        conflicts = self.conflicts
-        if not conflicts:
+        if not (conflicts := self.conflicts):
             return
         found = [act for act in conflicts if not act.case.elsewhere]
         unowned = [act for act in found if act.after and not act.other and not act.case.recorded]

@@ -50,7 +50,6 @@ _ARNS: Final = ("arn", "rolearn", "userarn", "roleARN", "userARN", "principalARN
 _USERNAMES: Final = ("username", "kubernetesUsername", "user_name")
 _GROUPS: Final = ("groups", "kubernetesGroups", "kubernetes_groups")
 _IGNORED: Final = ("noDuplicateARNs", "tags", "clusterName", "clusterRef")
-_TYPE: Final = "type"
 _NODES: Final = NODE_TYPES.keys() - {"EC2", "HYPERPOD_LINUX"}  # the types that a mapping can stand for
 _HINT: Final = "Take it out of the file, import the rest, and grant it by other means, such as an access entry."
 
@@ -134,8 +133,8 @@ def _entry(item: Any) -> tuple[Key, Any]:
     if fields.keys() == {"account"}:
         return "mapAccounts", fields["account"]
     arn, username, groups = (_taken(fields, names) for names in (_ARNS, _USERNAMES, _GROUPS))
-    kind = fields.pop(_TYPE, "STANDARD")
-    if unknown := [*fields, *([_TYPE] if kind not in ("STANDARD", *_NODES) else [])]:
+    kind = fields.pop("type", "STANDARD")
+    if unknown := [*fields, *(["type"] if kind not in ("STANDARD", *_NODES) else [])]:
         raise FragmentError(f"A fragment cannot hold {' and '.join(map(quoted, unknown))} of a principal.", hint=_HINT)
     if not isinstance(arn, str):
         raise FragmentError("A principal has no ARN.", hint=_HINT)

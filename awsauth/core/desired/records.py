@@ -68,17 +68,10 @@ def is_as_applied(mapped: MappingEntry, last: Applied) -> bool:
 
 def read_records(annotations: Mapping[str, str]) -> tuple[dict[str, Record], tuple[str, ...]]:
     """Return the records by owner, and the owners whose record cannot be read."""
-    found: dict[str, Record] = {}
-    unreadable = []
-    for name, text in annotations.items():
-        owner = name.removeprefix(OWNER_PREFIX)
-        if name.startswith(OWNER_PREFIX) and re.fullmatch(OWNER_NAME, owner):
-            record = _read(text)
-            if record is None:
-                unreadable.append(owner)
-            else:
-                found[owner] = record
-    return found, tuple(unreadable)
+    texts = {name.removeprefix(OWNER_PREFIX): text for name, text in owners_of(annotations).items()}
+    read = {owner: _read(text) for owner, text in texts.items() if re.fullmatch(OWNER_NAME, owner)}
+    found = {owner: record for owner, record in read.items() if record is not None}
+    return found, tuple(owner for owner in read if owner not in found)
 
 
 def _read(text: str) -> Record | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access.caller import Caller, as_caller
@@ -123,23 +124,18 @@ class _Explaining:
         if self._is_of_another_account():
             near = [candidate for candidate in near if candidate.code != "no-arn"]
         near.sort(key=lambda candidate: _NEAREST.index(candidate.code))
-        changes: list[Change] = []
         # Each once, and not all: a text can have thousands of near misses that cannot be edited.
         distinct = dict.fromkeys(change for candidate in near if (change := candidate.change))
         size = sum(map(len, self.document.data.values()))
         tries = max(1, min(_MOST_TRIED, _MOST_READ // (size + 1)))  # each reads the text again
-        for change in list(distinct)[:tries]:
-            if len(changes) < _MOST_CHANGES and self._helps(change):
-                changes.append(change)
-        if changes:
-            return tuple(changes)
-        why = self._why_nothing(steps, search)
-        if why:
+        if changes := tuple(islice(filter(self._helps, list(distinct)[:tries]), _MOST_CHANGES)):
+            return changes
+        if why := self._why_nothing(steps, search):
             self.conditions.append(why)
         elif self._helps(default := ensured(self.caller)):
             self.conditions.append("Choose the username and the groups that it needs.")
-            changes.append(default)
-        return tuple(changes)
+            return (default,)
+        return ()
 
     def _why_nothing(self, steps: Sequence[DecisionStep], search: Search) -> str:
         """Return why no change is offered; empty if one may be."""

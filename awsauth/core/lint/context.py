@@ -356,11 +356,9 @@ class LintContext:
 
     def _items(self, key: Key) -> list[LintEntry]:
         reading = self.document.reading(key)
-        found = []
-        for position, mapped in reading.positioned:
-            item = self._by_position[key, position] = LintEntry(self, reading, position, mapped)
-            found.append(item)
-        return found
+        items = {(key, at): LintEntry(self, reading, at, mapped) for at, mapped in reading.positioned}
+        self._by_position |= items
+        return list(items.values())
 
 
 def distinct(found: Iterable[tuple[Hashable, str, LintEntry]]) -> dict[Any, list[LintEntry]]:

@@ -239,9 +239,7 @@ def digest_of(info: RevisionInfo) -> str:
     Each revision holds the digest of its parent, so an object that names the newest proves all earlier ones. A
     client that may create revisions but not write the object cannot add one to that chain.
     """
-    annotations = annotations_written(info)
-    annotations.pop(f"{PREFIX}digest", None)
-    return sha256_of(annotations)
+    return sha256_of({key: text for key, text in annotations_written(info).items() if key != f"{PREFIX}digest"})
 
 
 def read_annotations(number: int, annotations: Mapping[str, str], created: Any) -> RevisionInfo:

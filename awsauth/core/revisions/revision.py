@@ -71,8 +71,7 @@ class Revision:
 
     def recorded(self, created: datetime) -> Revision:
         """Return the revision with the time of its recording."""
-        info = replace(self.info, created=created.replace(microsecond=0))
-        return Revision(info, self.data, self.binary_data, self.labels, self.annotations)
+        return replace(self, info=replace(self.info, created=created.replace(microsecond=0)))
 
     def to_object(self) -> dict[str, Any]:
         """Return the ``ControllerRevision``."""
