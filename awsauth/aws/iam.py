@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timezone
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
@@ -280,10 +281,9 @@ def _roles(session: AwsSession, path: str = "/") -> list[Role]:
 
 
 def _near_roles(name: str, session: AwsSession) -> str:
-    try:
+    with suppress(AwsAuthError):
         return _near(name, [role.name for role in _roles(session)], "roles")
-    except AwsAuthError:
-        return ""
+    return ""
 
 
 def _near(name: str, names: Sequence[str], kind: str) -> str:

@@ -79,7 +79,6 @@ class AwsSession:
         self.given_region: Final = region
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.RLock()
-        self._metadata: InstanceMetadata | None = None
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -148,14 +147,11 @@ class AwsSession:
             raise UsageError(message, hint=by_variable if self.is_of_environment else by_argument)
         return region
 
-    @property
+    @cached_property
     def metadata(self) -> InstanceMetadata:
         """The instance metadata service; it is contacted when something of it is read."""
-        with self._lock:
-            if not self._metadata:
-                with translate_errors("The AWS configuration cannot be read", self):
-                    self._metadata = InstanceMetadata.of(self.botocore)
-            return self._metadata
+        with translate_errors("The AWS configuration cannot be read", self):
+            return InstanceMetadata.of(self.botocore)
 
     def credentials(self) -> Credentials | EnvironmentKeys:
         """Return the credentials that boto3 would use.

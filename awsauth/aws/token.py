@@ -169,11 +169,8 @@ class TokenSource:
 
         now = _now()
         with translate_errors(_UNSIGNED, self.session, service="sts"):
-            request = AWSRequest(
-                "GET",
-                f"https://{sts_host(self.session, self.region)}/?Action=GetCallerIdentity&Version=2011-06-15",
-                {"x-k8s-aws-id": self.cluster_id},
-            )
+            called = f"https://{sts_host(self.session, self.region)}/?Action=GetCallerIdentity&Version=2011-06-15"
+            request = AWSRequest("GET", called, {"x-k8s-aws-id": self.cluster_id})
             SigV4QueryAuth(credentials, "sts", self.region, expires).add_auth(request)
             url = str(request.prepare().url)
         value = _PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
@@ -193,7 +190,8 @@ def sts_host(session: AwsSession, region: str) -> str:
     Raises:
         UsageError: botocore does not know such a region, or the partition has no such variant.
     """
-    if not session.may_set("use_fips_endpoint", "use_dualstack_endpoint"):
+    variants = ("use_fips_endpoint", "use_dualstack_endpoint")
+    if not session.may_set(*variants):
         from botocore.loaders import create_loader
 
         # The rule for all regions, in a file that is read 100 times as fast as the endpoints themselves.
@@ -206,12 +204,8 @@ def sts_host(session: AwsSession, region: str) -> str:
         # Not the address of a client: older settings or versions of botocore make that the global one.
         resolver = EndpointResolver(session.botocore.get_component("data_loader").load_data("endpoints"))
         partition = resolver.get_partition_for_region(region)
-        endpoint = resolver.construct_endpoint(
-            "sts",
-            region,
-            use_fips_endpoint=bool(session.botocore.get_config_variable("use_fips_endpoint")),
-            use_dualstack_endpoint=bool(session.botocore.get_config_variable("use_dualstack_endpoint")),
-        )
+        chosen: Any = {name: bool(session.botocore.get_config_variable(name)) for name in variants}
+        endpoint = resolver.construct_endpoint("sts", region, **chosen)
     if not endpoint:
         message = f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use."
         settings = "use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint (AWS_USE_FIPS_ENDPOINT)"
@@ -227,23 +221,23 @@ _KEYS: Final = {"apiVersion", "command", "args", "env", "installHint", "interact
 _API_VERSIONS: Final = tuple(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))
 _ENVIRONMENT: Final = frozenset({"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_STS_REGIONAL_ENDPOINTS"})
 _AWS_GLOBAL: Final = frozenset({"--region", "--profile", "--output"})
-_AWS_FLAGS: Final = {
-    "--region": "region",
-    "--profile": "profile",
-    "--cluster-name": "cluster",
-    "--cluster-id": "cluster",
-    "--role-arn": "role",
-    "--output": "output",
-}
-_AUTHENTICATOR_FLAGS: Final = {
-    "-i": "cluster",
-    "--cluster-id": "cluster",
-    "-r": "role",
-    "--role": "role",
-    "-s": "session",
-    "--session-name": "session",
-    "--region": "region",
-}
+
+
+def _flags(**named: str) -> dict[str, str]:
+    """Return the field of `ExecIdentity` by flag, from the flags of each field."""
+    return {flag: name for name, flags in named.items() for flag in flags.split()}
+
+
+_AWS_FLAGS: Final = _flags(
+    cluster_id="--cluster-name --cluster-id",
+    role_arn="--role-arn",
+    region="--region",
+    profile="--profile",
+    output="--output",
+)
+_AUTHENTICATOR_FLAGS: Final = _flags(
+    cluster_id="-i --cluster-id", role_arn="-r --role", session_name="-s --session-name", region="--region"
+)
 
 
 class ExecIdentity(NamedTuple):
@@ -300,13 +294,9 @@ def _identity(given: Mapping[str, str], env: Mapping[str, str], environ: Mapping
     if profile is None and environ.get("AWS_DEFAULT_PROFILE", environ.get("AWS_PROFILE")) != environ.get("AWS_PROFILE"):
         # boto3 and the program prefer different ones of the two.
         return None
-    return ExecIdentity(
-        cluster_id=given["cluster"],
-        region=given.get("region") or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
-        profile=profile,
-        role_arn=given.get("role"),
-        session_name=given.get("session", SESSION_NAME),
-    )
+    region = given.get("region") or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+    found: Any = {**given, "region": region, "profile": profile}
+    return ExecIdentity(**found)
 
 
 def _options(
@@ -337,7 +327,7 @@ def _options(
         if not value or value.startswith("-") or flags[flag] in given:
             return None
         given[flags[flag]] = value
-    return given if words == command and "cluster" in given else None
+    return given if words == command and "cluster_id" in given else None
 
 
 def _environment(env: Any) -> dict[str, str] | None:

@@ -169,13 +169,13 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
 
     It is its own, so that the connection keeps its token.
     """
-    if role_arn is None:
-        return connection.tokens and connection.tokens.for_role(connection.tokens.role_arn)
-    if not connection.tokens:
-        hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
-        raise UsageError("This connection has no AWS credentials, so it cannot assume a role.", hint=hint)
-    canonical_role(role_arn)
-    return connection.tokens.for_role(role_arn)
+    tokens = connection.tokens
+    if role_arn is not None:
+        if not tokens:
+            hint = "Connect to the EKS cluster by its name (cluster=, from_eks)."
+            raise UsageError("This connection has no AWS credentials, so it cannot assume a role.", hint=hint)
+        canonical_role(role_arn)
+    return tokens and tokens.for_role(role_arn or tokens.role_arn)
 
 
 def _rules(may: Any) -> tuple[RbacRule, ...]:

@@ -101,13 +101,13 @@ def _creator(
         connection = open_until.enter_context(closing(connect(role_arn=role_arn)))
         creator = TokenProbe(connection.tokens, connection.transport, CHANGER)
         seen = creator.look()
+        if seen.may_repair:
+            return creator
+        why = f"it is {seen}"
     except AwsAuthError as error:
-        notes.append(f"{visible(role_arn)} does not help: {error.message}")
-        return None
-    if not seen.may_repair:
-        notes.append(f"{visible(role_arn)} does not help: it is {seen}")
-        return None
-    return creator
+        why = error.message
+    notes.append(f"{visible(role_arn)} does not help: {why}")
+    return None
 
 
 def _temporary(
@@ -186,7 +186,6 @@ class TemporaryAccess:
 
     def __init__(self, entries: AccessEntries, principal_arn: str, entry: AccessEntry | None) -> None:
         self._entries = entries
-        self._policy = entries.cluster_admin
         self.principal_arn = principal_arn
         self.entry = entry
 
@@ -218,9 +217,9 @@ class TemporaryAccess:
             arn = quoted(self.principal_arn, 200)
             message = f"{arn} has an access entry for nodes (type {entry.type}), which can have no policy."
             raise RecoveryError(message, hint="Run it as a role that nodes do not have.")
-        if any(policy.policy_arn == self._policy.policy_arn for policy in entry.policies):
-            policy = ("--policy-arn", self._policy.policy_arn, "--access-scope", "type=cluster")
-            command = self._command("associate-access-policy", *policy)
+        if any(policy.policy_arn == self._entries.cluster_admin.policy_arn for policy in entry.policies):
+            policy = ("--policy-arn", self._entries.cluster_admin.policy_arn, "--access-scope", "type=cluster")
+            command = self._entries.command("associate-access-policy", self.principal_arn, *policy)
             has = f"The access entry of {quoted(self.principal_arn, 200)} has the cluster-admin policy"
             message = f"{has} for some namespaces only. The policy for the whole cluster would overwrite it."
             raise RecoveryError(message, hint=f"Give it the policy yourself, and run it again: `{command}`.")
@@ -252,7 +251,7 @@ class TemporaryAccess:
             tag = {TEMPORARY_POLICY: _now()}
             self.entry = replace(self.entry, tags={**self.entry.tags, **tag})
             self._entries.tag(self.entry, **tag)
-        give = partial(self._entries.associate, self.principal_arn, self._policy)
+        give = partial(self._entries.associate, self.principal_arn, self._entries.cluster_admin)
         self._entries.until_shown(self.principal_arn, give, lambda found: bool(found and found.is_administrator))
         done.append(f"Gave the access entry of {self.principal_arn} the cluster-admin policy")
 
@@ -269,7 +268,7 @@ class TemporaryAccess:
             self.entry = None
             done.append(f"Deleted the temporary access entry of {self.principal_arn}")
         else:
-            self._entries.disassociate(self.principal_arn, self._policy)
+            self._entries.disassociate(self.principal_arn, self._entries.cluster_admin)
             self._entries.untag(entry, TEMPORARY_POLICY)
             self.entry = self._entries.find(self.principal_arn)
             done.append(f"Removed the cluster-admin policy from the access entry of {self.principal_arn} again")
@@ -280,15 +279,13 @@ class TemporaryAccess:
             return []
         if self.entry.is_temporary:
             text = f"The temporary access entry of {self.principal_arn}, an administrator of the cluster"
-            return [Leftover(text, self._command("delete-access-entry"))]
+            return [Leftover(text, self._entries.command("delete-access-entry", self.principal_arn))]
         text = f"The cluster-admin policy of the access entry of {self.principal_arn}"
-        policy = self._command("disassociate-access-policy", "--policy-arn", self._policy.policy_arn)
+        named = ("--policy-arn", self._entries.cluster_admin.policy_arn)
+        policy = self._entries.command("disassociate-access-policy", self.principal_arn, *named)
         where = ("--region", self._entries.cluster.region, "--resource-arn", self.entry.entry_arn)
         tag = command_line("aws", "eks", "untag-resource", *where, "--tag-keys", TEMPORARY_POLICY)
         return [Leftover(text, policy), Leftover("The tag that marks the policy as temporary", tag)]
-
-    def _command(self, action: str, *more: str) -> str:
-        return self._entries.command(action, self.principal_arn, *more)
 
 
 def try_right_to_make(entries: AccessEntries, principal_arn: str) -> None:
