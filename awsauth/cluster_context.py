@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from awsauth.core.access.matching import Access, could_render, is_canonical, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.document.model import PRINCIPAL_KEYS
-from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState
+from awsauth.core.entries.findings import IamFacts, entry_findings
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
-    from awsauth.core.entries.findings import IamFacts
-    from awsauth.core.entries.model import AccessEntry
     from awsauth.core.migration.plan import MigrationFacts
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
@@ -157,7 +156,6 @@ class ClusterContext:
         IAM is asked about access entries, unless its facts are given.
         """
         from awsauth.core.cluster import findings as cluster
-        from awsauth.core.entries.findings import IamFacts, entry_findings
 
         notes: list[Finding] = []
         found: list[Finding] = []
@@ -189,7 +187,6 @@ class ClusterContext:
 
     def migration_facts(self, document: Document, others: Iterable[str] = ()) -> MigrationFacts:
         """Return the facts that a migration of mappings and of other principals needs."""
-        from awsauth.core.entries.model import AccessEntry
         from awsauth.core.migration.plan import MigrationFacts
 
         notes: list[Finding] = []
@@ -206,9 +203,6 @@ class ClusterContext:
 
         Without the facts, it adds a note.
         """
-        from awsauth.core.entries.findings import IamFacts
-        from awsauth.core.entries.model import AccessEntry
-
         if self.eks is None:
             notes.append(_not_looked_at("the principals in IAM", "The cluster's name in EKS is unknown.", ""))
             return IamFacts()

@@ -291,9 +291,7 @@ def last_changes(log: Log) -> dict[str, LastChange]:
     It goes back as far as the entries have a diff.
     """
     found: dict[str, LastChange] = {}
-    for entry in log.entries:
-        if entry.unconfirmed:
-            continue
+    for entry in (one for one in log.entries if not one.unconfirmed):
         if entry.diff is None:
             break
         change = LastChange(entry.info.number, entry.info.created, entry.by, entry.info.reason)

@@ -138,7 +138,8 @@ class Migration:
         Only entries of the caller, and of roles that it may assume, can be `MigrationItem.proven`.
         """
         plan = self.plan()
-        return replace(plan, items=tuple(replace(item, proven=self._is_proven(item)) for item in plan.items))
+        tried = ((item, item.entry if item.decided_by == "entry" else None) for item in plan.items)
+        return replace(plan, items=tuple(replace(item, proven=self._has(entry, 0.0)) for item, entry in tried))
 
     def finish(self, **options: Unpack[Options]) -> Result:
         """Take mappings out that an entry replaces; if none is left, switch to ``API``.
@@ -213,9 +214,6 @@ class Migration:
     def _accepts_unproven(self, item: MigrationItem) -> bool:
         return self.choices.accepts("unproven", item.mapped.principal)
 
-    def _is_proven(self, item: MigrationItem) -> bool | None:
-        return self._has(item.entry, 0.0) if item.decided_by == "entry" and item.entry else None
-
     def _is_covered(self, item: MigrationItem) -> bool:
         if item.decided_by != "entry" or item.proven is False:
             return False
@@ -227,7 +225,7 @@ class Migration:
         It is deleted again if it does not work, or if ``aws-auth`` is another one than planned.
         """
         arn = diff.principal_arn
-        proven = self._has(diff.after, PROVES) if diff.after else None
+        proven = self._has(diff.after, PROVES)
         is_outdated = self.store.read().document.data != planned.data
         if proven is None and not is_outdated:
             unproven.append(arn)
@@ -238,9 +236,9 @@ class Migration:
             done = f"The entry of {quoted(arn, 200)} is deleted, unless another writer changed it. The mapping decides again."
             raise RevertedError(f"{why} {done}")
 
-    def _has(self, entry: AccessEntry, seconds: float) -> bool | None:
+    def _has(self, entry: AccessEntry | None, seconds: float) -> bool | None:
         """Whether a new token has what an entry gives; None if none can be made."""
-        if not self.connection or not (tokens := self.connection.tokens) or entry.lets_nodes_in:
+        if not entry or entry.lets_nodes_in or not self.connection or not (tokens := self.connection.tokens):
             return None
         try:
             source = tokens.for_role(tokens.role_arn)

@@ -41,7 +41,6 @@ def report_as_html(report: AccessReport) -> str:
     found = [*(one for row in report.principals for one in row.findings), *report.findings]
     page = environment.get_template("report.html.j2").render(
         report=report,
-        rows=report.principals,
         counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
         subjects={subject: dict.fromkeys(subjects[subject]) for subject in sorted(subjects)},
         numbers={one: number for number, one in enumerate(dict.fromkeys(found), 1)},
@@ -49,9 +48,8 @@ def report_as_html(report: AccessReport) -> str:
         unchecked=UNCHECKED,
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own file
-        style_hash=_hash(style),
         script=Markup(script),  # noqa: S704 - our own file
-        script_hash=_hash(script),
+        hash=_hash,
     )
     return page.encode("ascii", "xmlcharrefreplace").decode()
 

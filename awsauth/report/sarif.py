@@ -70,9 +70,8 @@ def _location(finding: Finding, file: str | None) -> dict[str, Any]:
         name = finding.principal or (at.key if at else "") or "aws-auth"
         return {"logicalLocations": [{"fullyQualifiedName": f"kube-system/aws-auth/{visible(name)}"}]}
     path = PurePath(file)
-    physical: dict[str, Any] = {
-        "artifactLocation": {"uri": path.as_uri() if path.is_absolute() else quote(path.as_posix())}
-    }
+    uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    physical: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if at and at.in_file:
         physical["region"] = {"startLine": at.line, "startColumn": at.column}
     return {"physicalLocation": physical}

@@ -135,14 +135,11 @@ class MigrationItem(JsonValue):
 
     def __str__(self) -> str:
         gives = f"Entry: {self.entry.gives}." if self.entry and self.verdict in MADE else ""
-        proofs: dict[bool | None, str] = {
-            True: "A new token shows this access.",
-            False: "A new token does not show this access.",
-        }
+        proof = f"A new token {'shows' if self.proven else 'does not show'} this access." * (self.proven is not None)
         seen = f"Last login in the logs: {time_text(self.last_login)}." if self.last_login else ""
         seen = seen or "No login in the logs." * (self.in_logs == "not seen")
         named = f"{quoted(self.mapped.principal, 200)}: {self.reason}"
-        texts = (named, *self.differs, self.unproven, gives, proofs.get(self.proven, ""), seen)
+        texts = (named, *self.differs, self.unproven, gives, proof, seen)
         return " ".join(filter(None, texts))
 
 

@@ -17,7 +17,7 @@ from tests.support.migration_story import ADMIN, BOTH, CI, GIVEN_UP, NODE, SSO, 
 from tests.support.recovery_stage import BOTH as BOTH_SOURCES, ROLE
 
 if TYPE_CHECKING:
-    from awsauth.core.migration.plan import MigrationItem
+    from awsauth.core.migration.plan import MigrationPlan
     from tests.support.entry_changes import Entries
 
 RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
@@ -118,18 +118,17 @@ def test_undo_on_the_command_line_after_the_mappings_are_put_back(story: Migrati
 def test_a_mapping_whose_entry_is_deleted_during_the_proofs_stays(
     story: MigrationStory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_proven = Migration._is_proven
+    status = Migration.status
 
-    def deleting(migration: Migration, item: MigrationItem) -> bool | None:
-        proven = is_proven(migration, item)
-        if item.mapped.principal.endswith(SSO):
-            story.entries.shown.entries.entries.pop(story.arns["ci"], None)
+    def deleting(migration: Migration) -> MigrationPlan:
+        proven = status(migration)
+        story.entries.shown.entries.entries.pop(story.arns["ci"], None)
         return proven
 
     with story.entries.client() as client:
         migration = story.migration(client)
         migration.apply()
-        monkeypatch.setattr(Migration, "_is_proven", deleting)
+        monkeypatch.setattr(Migration, "status", deleting)
         finished = migration.finish()
         assert CI in {found.principal for found in finished.findings if found.code == "uncovered"}
     assert story.names() == story.before
