@@ -163,11 +163,10 @@ def check_types(value: Any, of: str) -> None:
     Raises:
         UsageError: a field has a value of another type.
     """
-    given = {one.name: getattr(value, one.name) for one in fields(value)}
+    given = ((one.name, getattr(value, one.name)) for one in fields(value))
+    as_json = {name: one.to_json() if isinstance(one, JsonValue) else one for name, one in given}
     try:
-        from_json(
-            type(value), {name: one.to_json() if isinstance(one, JsonValue) else one for name, one in given.items()}
-        )
+        from_json(type(value), as_json)
     except ValueError as error:  # pydantic's
         problem: Any = error
         first = problem.errors(include_url=False)[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from awsauth import errors
 from awsauth.core.edit.merge import MergeResult, merge_with_report
@@ -288,9 +288,6 @@ def take_snapshot(store: Store, *, reason: str, writer: Callable[[], Writer]) ->
     return commit(store, propose, reason=reason, writer=writer)
 
 
-_T = TypeVar("_T")
-
-
 class RetryingStore(Store):
     """Another store, whose calls are repeated while the server is unavailable.
 
@@ -307,34 +304,31 @@ class RetryingStore(Store):
 
     def read(self) -> Snapshot:
         """Return the object as it is now (see `Store.read`)."""
-        return self._again(self._store.read)
+        return retry_unavailable(self._store.read, self._patience)
 
     def write(self, data: Mapping[str, str], base: Snapshot, revision: Revision | None) -> Snapshot:
         """Write other data into the object (see `Store.write`)."""
-        return self._again(lambda: self._store.write(data, base, revision))
+        return retry_unavailable(lambda: self._store.write(data, base, revision), self._patience)
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`)."""
-        return self._again(lambda: self._store.record(revision))
+        return retry_unavailable(lambda: self._store.record(revision), self._patience)
 
     def list_revisions(self) -> RevisionList:
         """Return all revisions without their data (see `Store.list_revisions`)."""
-        return self._again(self._store.list_revisions)
+        return retry_unavailable(self._store.list_revisions, self._patience)
 
     def read_revision(self, number: int) -> Revision:
         """Return a revision with its data (see `Store.read_revision`)."""
-        return self._again(lambda: self._store.read_revision(number))
+        return retry_unavailable(lambda: self._store.read_revision(number), self._patience)
 
     def discard_revision(self, number: int, digest: str) -> None:
         """Delete the revision, if it has this digest (see `Store.discard_revision`)."""
-        self._again(lambda: self._store.discard_revision(number, digest))
+        retry_unavailable(lambda: self._store.discard_revision(number, digest), self._patience)
 
     def dry_run_store(self) -> Store:
         """Return the store that changes nothing, with retries (see `Store.dry_run_store`)."""
         return RetryingStore(self._store.dry_run_store(), self._patience)
-
-    def _again(self, call: Callable[[], _T]) -> _T:
-        return retry_unavailable(call, self._patience)
 
 
 def _unknown(revision: Revision | None, cause: errors.OutcomeUnknownError) -> errors.OutcomeUnknownError:

@@ -242,11 +242,8 @@ def _effective(proven: Sequence[RevisionInfo]) -> RevisionInfo:
 
     If the newest one is a rollback, it is the one that it restored.
     """
-    info = proven[0]
-    while info.kind == "rollback":
-        restored = next((one for one in proven if one.number == info.restores < info.number), None)
-        if not restored:
-            break
+    by_number, info = {one.number: one for one in proven}, proven[0]
+    while info.kind == "rollback" and info.restores < info.number and (restored := by_number.get(info.restores)):
         info = restored
     return info
 

@@ -180,8 +180,7 @@ def replaced_sso_roles(document: Document, roles: Iterable[str]) -> Iterator[Fin
 
 def _successor(principal: str, successors: list[str], mapped: set[str]) -> tuple[str, tuple[Change, ...]]:
     """Return the hint about the role that replaced another, and the fix if it is safe."""
-    is_mapped = [successor for successor in successors if successor.lower() in mapped]
-    if is_mapped:
+    if is_mapped := [successor for successor in successors if successor.lower() in mapped]:
         hint = f"Remove this mapping: the new role, {quoted(is_mapped[0], 200)}, is mapped already."
         return hint, (RemoveRole(role_arn=principal),)
     if len(successors) == 1:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
 from awsauth.core.desired.records import Record, Records, applied, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
@@ -162,14 +163,11 @@ def live_entries(document: Document) -> Live:
     Raises:
         EditError: a text cannot be read, so its entries are unknown.
     """
-    found: dict[str, list[MappingEntry]] = {}
-    for key in KEYS:
-        reading = document.reading(key)
+    for reading in map(document.reading, KEYS):
         if not reading.trusted or (reading.findings and not reading.entries):
             check_editable(reading)
-        for mapped in reading.mapped:
-            if mapped.principal:
-                found.setdefault(principal_name(key, mapped.principal), []).append(mapped)
+    mapped = ((key, one) for key in KEYS for one in document.reading(key).mapped if one.principal)
+    found = grouped((principal_name(key, one.principal), one) for key, one in mapped)
     return {name: tuple(entries) for name, entries in found.items()}
 
 
@@ -206,10 +204,8 @@ def acts_of(
     """
     acts = []
     records, lost = known.records, known.lost
-    holders: defaultdict[str, list[str]] = defaultdict(list)
-    for owner, record in {**(lost if choices.takes else {}), **records}.items():
-        for name in record:
-            holders[name].append(owner)
+    known_records = {**(lost if choices.takes else {}), **records}
+    holders = grouped((name, owner) for owner, record in known_records.items() for name in record)
     claims = {principal_in(name): owner for owner, wanted in desired.items() for name in wanted}
     for owner, wanted in desired.items():
         mine = records.get(owner, {})

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from awsauth.core.yaml_input import Path
 
 _F = TypeVar("_F", bound="Fragment")
+_T = TypeVar("_T")
 
 _ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 # Characters of a fragment in JSON. A ConfigMap may have 1 MiB.
@@ -62,12 +63,9 @@ _owner = must_fit(
     "is not 1 to 50 lower-case letters, digits, dots and hyphens, with a letter or digit first and last",
 )
 
-_Account = Annotated[str, AfterValidator(arns.account_id)]
 _Username = Annotated[str, AfterValidator(partial(check_text, "the username"))]
-_Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
-_Groups = Annotated[
-    tuple[Annotated[str, AfterValidator(partial(check_text, "the group"))], ...], BeforeValidator(_list)
-]
+_ListOf = Annotated[tuple[_T, ...], BeforeValidator(_list)]
+_Groups = _ListOf[Annotated[str, AfterValidator(partial(check_text, "the group"))]]
 
 
 class _Part(BaseModel):
@@ -143,8 +141,8 @@ class WantedEntry(_Part):
     principal_arn: str
     type: EntryType = "STANDARD"
     username: str | None = None
-    groups: _Texts = ()
-    policies: _Texts = ()
+    groups: _ListOf[str] = ()
+    policies: _ListOf[str] = ()
 
     def model_post_init(self, _: Any) -> None:
         """Check the fields together."""
@@ -193,10 +191,10 @@ class Fragment(_Part):
 
     owner: Annotated[str, _owner, Field(json_schema_extra={"pattern": f"^{OWNER_NAME}$"})]
     reason: str = ""
-    roles: Annotated[tuple[AnyRole, ...], BeforeValidator(_list)] = Field(default=(), alias="mapRoles")
-    users: Annotated[tuple[WantedUser, ...], BeforeValidator(_list)] = Field(default=(), alias="mapUsers")
-    accounts: Annotated[tuple[_Account, ...], BeforeValidator(_list)] = Field(default=(), alias="mapAccounts")
-    entries: Annotated[tuple[WantedEntry, ...], BeforeValidator(_list)] = Field(default=(), alias="accessEntries")
+    roles: _ListOf[AnyRole] = Field(default=(), alias="mapRoles")
+    users: _ListOf[WantedUser] = Field(default=(), alias="mapUsers")
+    accounts: _ListOf[Annotated[str, AfterValidator(arns.account_id)]] = Field(default=(), alias="mapAccounts")
+    entries: _ListOf[WantedEntry] = Field(default=(), alias="accessEntries")
     _name: str = PrivateAttr(default="")
     _places: Any = PrivateAttr(default_factory=dict)
 

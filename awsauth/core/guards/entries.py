@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
+_WEAKER: Final = {name: _BY_STRENGTH[:rank] for rank, name in enumerate(_BY_STRENGTH)}
 
 
 def with_entries(written: Sides, entries: Iterable[AccessEntry], context: GuardContext) -> Sides:
@@ -121,7 +122,4 @@ def _covers(policy: AccessPolicy, other: AccessPolicy) -> bool:
         fnmatchcase(namespace, pattern) for namespace in other.namespaces for pattern in policy.namespaces
     ):
         return False
-    weaker: tuple[str, ...] = ()
-    if policy.name in _BY_STRENGTH:
-        weaker = _BY_STRENGTH[: _BY_STRENGTH.index(policy.name)]
-    return policy.name in (other.name, CLUSTER_ADMIN_POLICY) or other.name in weaker
+    return policy.name in (other.name, CLUSTER_ADMIN_POLICY) or other.name in _WEAKER.get(policy.name, ())

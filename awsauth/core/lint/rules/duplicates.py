@@ -7,6 +7,7 @@ from typing import Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
+from awsauth.core.document.index import grouped
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
@@ -47,11 +48,8 @@ def duplicate(context: LintContext) -> Iterator[Match]:
             username: other-ci
     """
     for items in (context.roles, context.users, context.accounts):
-        identities = [item.identity for item in items]
-        last = dict(zip(identities, items, strict=True))
-        for item, identity in zip(items, identities, strict=True) if len(last) < len(items) else ():
-            if (counts := last[identity]) is not item:
-                yield _replaced(context, item, counts)
+        for *replaced, counts in grouped((item.identity, item) for item in items).values():
+            yield from (_replaced(context, item, counts) for item in replaced)
 
 
 def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match:
