@@ -64,8 +64,7 @@ class Result(NotebookValue, JsonValue):
     def __str__(self) -> str:
         """Return the difference and the findings as lines of text."""
         unchanged = ONLY_RECORDS if self.changed and (self.sync or self.restoration) else "No change."
-        shown = str(self.diff) if self.diff else unchanged
-        return "\n".join([shown, *(found.line for found in self.findings)])
+        return "\n".join([str(self.diff) if self.diff else unchanged, *(found.line for found in self.findings)])
 
 
 class ChangeApplier(NamedTuple):
@@ -214,5 +213,4 @@ def result_of(
     """Return the result of a change; `findings` go behind those of its merge."""
     merged, restoration, sync = proposal.merged, proposal.restoration, proposal.sync
     difference, extra = diff(merged.before, merged.after), dict(merged.extra_groups)
-    found = (*merged.findings, *findings)
-    return Result(changed, difference, merged.after, found, extra, revision, restoration, sync)
+    return Result(changed, difference, merged.after, (*merged.findings, *findings), extra, revision, restoration, sync)

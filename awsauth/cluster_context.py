@@ -142,8 +142,7 @@ class ClusterContext:
             listing = or_note(store.list_revisions, notes, "the earlier writers")
             history = listing.revisions if listing else ()
         marks = (snapshot.managers, snapshot.labels, snapshot.annotations, snapshot.owners)
-        traces = ObjectMetadata(*marks, snapshot.head, history)
-        return (*other_writers(traces, change.before, change.after), *notes)
+        return (*other_writers(ObjectMetadata(*marks, snapshot.head, history), change.before, change.after), *notes)
 
     def findings(
         self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True, iam: IamFacts | None = None

@@ -141,8 +141,7 @@ def check_whole_number(name: str, number: Any, *, least: int = 0) -> None:
     Raises:
         UsageError: it is not a whole number, or is less than `least` or more than `LARGEST_NUMBER`.
     """
-    is_whole = isinstance(number, int) and not isinstance(number, bool)
-    is_right = is_whole and least <= number <= LARGEST_NUMBER
+    is_right = isinstance(number, int) and not isinstance(number, bool) and least <= number <= LARGEST_NUMBER
     require(is_right, name, number, f"Pass a whole number, {least} to {LARGEST_NUMBER}.")
 
 

@@ -179,8 +179,7 @@ class ReadOnlyClient:
         if context is None:
             raise _no_cluster()
         asked, notes = retry_unavailable(lambda: request_of(context.transport, verb, resource, namespace))
-        rbac = retry_unavailable(lambda: read_rbac(context.transport))
-        return who_has_right(document, entries, rbac, asked, notes)
+        return who_has_right(document, entries, retry_unavailable(lambda: read_rbac(context.transport)), asked, notes)
 
     def exists(self) -> bool:
         """Return whether the object exists."""
@@ -341,8 +340,7 @@ class ReadOnlyClient:
         if notes := (*read.notes, *groups.notes):
             hint = "An export needs all access entries and node groups. Grant the missing permissions."
             raise AwsServiceError(f"Not everything could be read. {' '.join(notes)}", hint=hint)
-        own = own_entries(read.entries, groups.users)
-        return export(own, kind, cluster.name, cluster.region)
+        return export(own_entries(read.entries, groups.users), kind, cluster.name, cluster.region)
 
     def _entries(self) -> EntryChanger:
         """Return the changer of the cluster's access entries.

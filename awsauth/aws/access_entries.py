@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from awsauth.aws.errors import MISSING, TAKEN, THROTTLED, pages_of
@@ -198,6 +197,34 @@ class AccessEntries:
         last.changed = changed
         raise last
 
+    def read(self) -> ReadEntries:
+        """Return all entries, with their policies.
+
+        There are none if the cluster does not use them. An entry that can only be listed is returned without its
+        details, and the reason is noted.
+        """
+        if self.cluster.authentication_mode == "CONFIG_MAP":
+            return ReadEntries()
+        principals = self.principals()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(self._read, principals))
+        notes = dict.fromkeys(note for _, note in found if note)
+        unread = frozenset(entry.principal_arn for entry, note in found if entry and note)
+        return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes), unread)
+
+    def _read(self, principal: str) -> tuple[AccessEntry | None, str]:
+        """Return an entry, and the reason why parts of it could not be read.
+
+        The entry is None if it has been deleted since.
+        """
+        entry: AccessEntry | None = AccessEntry(principal)
+        try:
+            # The same words for all entries, so that a missing permission is noted once.
+            entry = self.describe(principal, "access entries cannot be described")
+            return entry and self.whole(entry), ""
+        except AwsAuthError as error:
+            return entry, error.message
+
     def _change(self, operation: str, principal_arn: str, problem: str, unless: Collection[str], **given: Any) -> bool:
         with self._changing(principal_arn, problem, unless) as eks:
             getattr(eks, operation)(clusterName=self.cluster.name, principalArn=principal_arn, **given)
@@ -215,40 +242,5 @@ class AccessEntries:
         return self._session.calling("eks", doing, region=self.cluster.region, **options)
 
 
-def read_access_entries(session: AwsSession, cluster: EksCluster) -> ReadEntries:
-    """Return the access entries of a cluster, with their policies.
-
-    There are none if the cluster does not use them. An entry that can only be listed is returned without its details,
-    and the reason is noted.
-
-    Raises:
-        AwsPermissionError: the permission eks:ListAccessEntries is missing.
-        CredentialsError, AwsServiceError: they cannot be listed for another reason.
-    """
-    if cluster.authentication_mode == "CONFIG_MAP":
-        return ReadEntries()
-    entries = AccessEntries(session, cluster)
-    principals = entries.principals()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(partial(_read, entries), principals))
-    notes = dict.fromkeys(note for _, note in found if note)
-    unread = frozenset(entry.principal_arn for entry, note in found if entry and note)
-    return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes), unread)
-
-
 def _in_utc(moment: datetime | None) -> datetime | None:
     return moment and moment.astimezone(timezone.utc)
-
-
-def _read(entries: AccessEntries, principal: str) -> tuple[AccessEntry | None, str]:
-    """Return an entry, and the reason why parts of it could not be read.
-
-    The entry is None if it has been deleted since.
-    """
-    entry: AccessEntry | None = AccessEntry(principal)
-    try:
-        # The same words for all entries, so that a missing permission is noted once.
-        entry = entries.describe(principal, "access entries cannot be described")
-        return entry and entries.whole(entry), ""
-    except AwsAuthError as error:
-        return entry, error.message

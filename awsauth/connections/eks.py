@@ -59,23 +59,21 @@ class _Cached(Generic[_T]):
 
     def __init__(self, ask: Callable[[], _T], answer: _T | None = None) -> None:
         self._ask = ask
-        self._answer = answer
-        self._error: AwsAuthError | None = None
+        self._answer: _T | AwsAuthError | None = answer
         self._asked = time.monotonic() if answer else -math.inf
         self._lock = threading.Lock()
 
     def get(self) -> _T:
         with self._lock:
             if time.monotonic() - self._asked > _LASTS:
-                self._error = None
                 try:
                     self._answer = self._ask()
                 except AwsAuthError as error:
                     # If EKS cannot be reached, every further call would take a while.
-                    self._error = error
+                    self._answer = error
                 self._asked = time.monotonic()
-            if self._error:
-                raise self._error
+            if isinstance(self._answer, AwsAuthError):
+                raise self._answer
             return cast("_T", self._answer)
 
     def forget(self) -> None:
@@ -96,7 +94,7 @@ class EksClusterInfo:
         self._transport = transport
         name, known = (cluster, None) if isinstance(cluster, str) else (cluster.arn, cluster)
         self._cluster = _Cached(lambda: self._described(name), known)
-        self._entries = _Cached(self._read_entries)
+        self._entries = _Cached(lambda: self.entry_calls().read())
 
     def authentication_mode(self) -> AuthenticationMode:
         """Return the authentication mode.
@@ -113,16 +111,6 @@ class EksClusterInfo:
             AwsServiceError, CredentialsError: they cannot be listed.
         """
         return self._entries.get()
-
-    def entry_of(self, arn: str) -> AccessEntry | None:
-        """Return the present access entry of a caller.
-
-        Returns None if it has none, or the cluster uses no entries.
-
-        Raises:
-            AwsServiceError, CredentialsError: EKS does not answer.
-        """
-        return self.entry_calls().of_caller(arn) if self.authentication_mode() != "CONFIG_MAP" else None
 
     def entry_calls(self) -> AccessEntries:
         """Return the calls that read and change access entries; they keep no answers.
@@ -190,11 +178,6 @@ class EksClusterInfo:
         from awsauth.aws.iam import list_sso_roles
 
         return list_sso_roles(self._session)
-
-    def _read_entries(self) -> ReadEntries:
-        from awsauth.aws.access_entries import read_access_entries
-
-        return read_access_entries(self._session, self._cluster.get())
 
     def _described(self, cluster: str) -> EksCluster:
         found = describe_cluster(self._session, cluster)

@@ -292,8 +292,9 @@ class _HealthCheck:
             return None  # The caller may be mapped and still not be allowed to read it.
         with suppress(AwsAuthError):
             if eks := self.connection.eks:
-                entry = eks.entry_of(arn)
-                return add_entries(found, EntriesState(eks.authentication_mode(), (entry,) if entry else ()))
+                mode = eks.authentication_mode()
+                entry = eks.entry_calls().of_caller(arn) if mode != "CONFIG_MAP" else None
+                return add_entries(found, EntriesState(mode, (entry,) if entry else ()))
         return found
 
     def _authorized(self) -> str:

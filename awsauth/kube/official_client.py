@@ -142,8 +142,8 @@ def _problem(error: Exception) -> str:
 
     text = ""
     if isinstance(error, ConfigException):
-        found = _PROBLEM.match(str(error))  # the text may continue with the user's whole entry
-        text = found[0] if found else ""
+        # The text may continue with the user's whole entry.
+        text = found[0] if (found := _PROBLEM.match(str(error))) else ""
     elif isinstance(error, (OSError, ImportError, binascii.Error)):
         text = str(error)
     return visible(text[:_LONGEST_PROBLEM]) or type(error).__name__

@@ -250,8 +250,7 @@ def read_rbac(transport: Transport) -> Rbac:
         ApiError: an answer is not a list of such objects.
         AwsAuthError: the transport raises it.
     """
-    kinds = ("ClusterRole", "Role")
-    roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in kinds)
+    roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in ("ClusterRole", "Role"))
     return Rbac(read_bindings(transport), dict(rules_by_role(item, kind) for kind, items in roles for item in items))
 
 

@@ -39,7 +39,6 @@ class OwnersFile:
         Raises:
             FileError: the file cannot be read.
         """
-        path = self.path
         try:
             records = json.loads(self._raw()).items()
             "".join(owner for owner, _ in records).encode()  # A text in JSON can be one that UTF-8 cannot hold.
@@ -49,7 +48,7 @@ class OwnersFile:
         except (OSError, ValueError, AttributeError, RecursionError) as error:
             message = "The records of owners next to the manifest cannot be read."
             hint = "Restore the file from git. Without the file, awsauth knows no owner and prunes nothing."
-            raise FileError(message, location=visible(str(path)), hint=hint) from error
+            raise FileError(message, location=visible(str(self.path)), hint=hint) from error
 
     def _raw(self) -> bytes:
         with Folder(self.path.parent) as folder:

@@ -42,7 +42,7 @@ _NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 _HEAD: Final = 1024 * 1024
 
 # The beginning of the data. The part before it is small, and enough for a list.
-_DATA: Final = "\ndata:"
+_DATA: Final = b"\ndata:"
 
 _FileIdentity = tuple[int, int, int]
 
@@ -181,7 +181,8 @@ class RevisionFolder:
             return known[1]
         if not raw:
             return None
-        info = info_from_object(metadata_from_yaml(raw, self._path_of(name)))
+        # Without the data, which is not read whole.
+        info = info_from_object(from_yaml(raw.split(_DATA, 1)[0] + b"\n", self._path_of(name)))
         _check_name(name, number, info.number)
         self._known[name] = (identity, info)
         return info
@@ -320,11 +321,6 @@ def from_yaml(raw: bytes, name: str) -> Any:
     except ValueError as error:
         message = "This file cannot be read as a revision: awsauth did not write it, or it was edited. It is not used."
         raise HistoryError(message, location=name, hint="Delete it if you do not need it.") from error
-
-
-def metadata_from_yaml(raw: bytes, name: str) -> Any:
-    """Return the object in a file's bytes without its data (see `from_yaml`)."""
-    return from_yaml(raw.split(_DATA.encode(), 1)[0] + b"\n", name)
 
 
 def _lines(value: Mapping[str, Any], column: int) -> Iterator[str]:

@@ -310,8 +310,7 @@ class _Reverter:
     """Reverts the change with a token that worked just before the change."""
 
     def __init__(self, caller: TokenProbe, writer: Callable[[], Writer]) -> None:
-        token = caller.tokens.token(renew=True).value
-        transport = caller.transport.with_token(token, acts=True)
+        transport = caller.transport.with_token(caller.tokens.token(renew=True).value, acts=True)
         self._store = RetryingStore(ClusterStore(transport))
         self._writer = writer
         self._revision = self._parent = 0

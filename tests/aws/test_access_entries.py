@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.aws.access_entries import read_access_entries
+from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import describe_cluster
 from awsauth.aws.session import AwsSession
 from awsauth.core.document.document import Document
@@ -62,7 +62,7 @@ def cluster_of(eks: EksFake, mode: str = "API_AND_CONFIG_MAP", authority: str = 
 
 def read(eks: EksFake) -> ReadEntries:
     session = AwsSession(region=eks.region)
-    return read_access_entries(session, describe_cluster(session, "prod"))
+    return AccessEntries(session, describe_cluster(session, "prod")).read()
 
 
 def context(*entries: AccessEntry, **more: Any) -> GuardContext:
