@@ -49,7 +49,7 @@ def test_what_was_written_is_read_and_is_another_version(store: Store) -> None:
     before = store.read()
     assert (before.data, before.exists, before.head) == (DATA, True, None)
     after = store.write(OTHER, before, None)
-    assert after == store.read()
+    assert after[:-1] == store.read()[:-1]  # all but the store's own value
     assert after.data == OTHER
     assert after.version != before.version
 
@@ -68,7 +68,7 @@ def test_a_store_knows_the_revision_that_its_object_is_at_or_was_at_before_anoth
     assert after.head == after.own_head == store.read().own_head == revision.info.head
     later = store.write(DATA, after, None)
     assert (later.head, later.own_head) == (revision.info.head, None)
-    assert store.read() == later
+    assert store.read()[:-1] == later[:-1]
 
 
 def test_a_revision_comes_back_as_it_was_recorded_with_its_time(store: Store) -> None:
