@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
-from awsauth.aws.access_entries import read_access_entries
+from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import EksCluster
 from awsauth.aws.errors import MOST_AWS_PAGES
 from awsauth.aws.session import AwsSession
@@ -318,5 +318,5 @@ def test_a_list_of_eks_without_an_end_is_followed_for_so_many_pages(monkeypatch:
         }.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(AwsServiceError, match=f"The list goes on after {MOST_AWS_PAGES} pages"):
-            read_access_entries(AwsSession(region="eu-west-1"), cluster)
+            AccessEntries(AwsSession(region="eu-west-1"), cluster).read()
         assert len(server.paths) in (MOST_AWS_PAGES, MOST_AWS_PAGES + 1)
