@@ -158,8 +158,8 @@ class ClusterContext:
 
         notes: list[Finding] = []
         found: list[Finding] = []
-        mode = None
-        entries: tuple[AccessEntry, ...] = ()
+        state = self.entries_state()
+        entries = state.entries or ()
         if bindings := or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
             found += cluster.bound(document, bindings)
         nodes, evidence = self._nodes(notes)
@@ -167,8 +167,6 @@ class ClusterContext:
             uses = evidence.of_document(document) if evidence else ()
             found += cluster.nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self.eks:
-            state = self.entries_state()
-            mode, entries = state.mode, state.entries or ()
             facts = iam or or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
@@ -178,9 +176,9 @@ class ClusterContext:
         owners = or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
         found += cluster.owned_revisions(owners)
         if not exists:
-            found += cluster.absent(mode)
+            found += cluster.absent(state.mode)
         has_admin = cluster.CLUSTER_ADMIN in {one.code for one in found} or any(one.is_administrator for one in entries)
-        has_nodes = mode == "API" or any(one.lets_nodes_in for one in entries)
+        has_nodes = state.mode == "API" or any(one.lets_nodes_in for one in entries)
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
         return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
 

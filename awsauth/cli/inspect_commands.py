@@ -17,7 +17,7 @@ from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation, findings_as_markdown
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
-from awsauth.core.document.model import KEYS, Key
+from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
 from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.explain.explanation import call
@@ -27,7 +27,7 @@ from awsauth.errors import FileError
 from awsauth.report.formats import markdown_table, report_as_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
@@ -149,10 +149,7 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         shown = [one for one in view.principals if matches_pattern(pattern, one.principal, one.username, *one.groups)]
         rows = list_mappings(document, pattern, invocation.policy)
         mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in view.principals}
-        listed = []
-        for row in rows:
-            principal = casefold_arn(row.principal)
-            listed.append(_noted(row, owners.get(f"{row.kind}/{principal}"), mapped.get(principal)))
+        listed = [_noted(row, owners, mapped) for row in rows]
         remember(invocation.target, document)
     cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
     access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
@@ -166,7 +163,7 @@ def _end_of_get(
     invocation: Invocation, document: Document, view: AccessView, *, pattern: str, is_found: bool, exists: bool
 ) -> int:
     tell = invocation.screen.tell
-    lost = _lost(document)
+    lost = [key for key in KEYS if (reading := document.reading(key)).findings and not reading.entries]
     if lost:
         tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
@@ -198,16 +195,12 @@ def owners_in(invocation: Invocation, client: AwsAuthClient) -> dict[str, str]:
     return {name: owner for owner, names in found.items() for name in names}
 
 
-def _noted(row: MappingRow, owner: str | None, shown: PrincipalAccess | None) -> MappingRow:
+def _noted(row: MappingRow, owners: Mapping[str, str], mapped: Mapping[str, PrincipalAccess]) -> MappingRow:
     """Return a row with notes about its owner and its access entry."""
+    principal = casefold_arn(row.principal)
+    owner, shown = owners.get(f"{row.kind}/{principal}"), mapped.get(principal)
     notes = (f"owner {owner}" if owner else "", _COUNTS.get(shown.decided_by, "") if shown else "")
     return replace(row, notes=(*filter(None, notes), *row.notes))
-
-
-def _lost(document: Document) -> list[Key]:
-    """Return the data keys that cannot be read at all."""
-    readings = ((key, document.reading(key)) for key in KEYS)
-    return [key for key, reading in readings if reading.findings and not reading.entries]
 
 
 def _cells(listed: MappingRow) -> Sequence[str]:

@@ -218,11 +218,10 @@ def access_report(
         keys = dict.fromkeys([casefold_arn(access.principal), access.entry.principal if access.entry else ""])
         findings = tuple(one for key in keys if key for one in found.pop(key, ()))
         rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, facts))
-    others = [one for findings in found.values() for one in findings]
+    others = grouped((one.code == NOT_LOOKED_AT, one) for findings in found.values() for one in findings)
     lost = [_unread(key) for key in KEYS if document.reading(key).findings and not document.reading(key).entries]
-    unchecked = [*lost, *view.notes, *facts.notes, *(one for one in others if one.code == NOT_LOOKED_AT)]
-    others = [one for one in others if one.code != NOT_LOOKED_AT]
-    return AccessReport(target, made, view.mode, tuple(rows), tuple(others), tuple(dict.fromkeys(unchecked)))
+    unchecked = dict.fromkeys([*lost, *view.notes, *facts.notes, *others[True]])
+    return AccessReport(target, made, view.mode, tuple(rows), tuple(others[False]), tuple(unchecked))
 
 
 def _locations(document: Document) -> dict[str, Location]:
