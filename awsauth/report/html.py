@@ -36,13 +36,12 @@ def report_as_html(report: AccessReport) -> str:
 
     environment = Environment(loader=PackageLoader("awsauth", "report"), autoescape=True, finalize=shown)
     style, script = (files(__package__).joinpath(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    subjects = grouped((one.subject, one.binding) for row in report.principals for one in row.roles or ())
     rights = [{one.right for one in row.rights} for row in report.principals]
     found = [*(one for row in report.principals for one in row.findings), *report.findings]
     page = environment.get_template("report.html.j2").render(
         report=report,
         counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
-        subjects={subject: dict.fromkeys(subjects[subject]) for subject in sorted(subjects)},
+        subjects=grouped((one.subject, one.binding) for row in report.principals for one in row.roles or ()),
         numbers={one: number for number, one in enumerate(dict.fromkeys(found), 1)},
         anchor=lambda value: sha256_of(value)[:12],
         unchecked=UNCHECKED,

@@ -28,6 +28,8 @@ _SERVICES: Final = frozenset({"FARGATE_LINUX", "EC2", "HYPERPOD_LINUX"})
 # CloudFormation replaces a value with this text, and no escape prevents it.
 _RESOLVED: Final = "{{resolve:"
 
+_POLICY: Final = "policyARN accessScope type namespaces"  # the names of eksctl and ACK for a policy
+
 
 def own_entries(entries: Iterable[AccessEntry], node_group_roles: Iterable[str]) -> tuple[AccessEntry, ...]:
     """Return the entries that no service manages, without temporary ones.
@@ -112,9 +114,7 @@ def _cloudformation(entries: Sequence[AccessEntry], cluster: str, _: str) -> Any
 
 
 def _eksctl(entries: Sequence[AccessEntry], cluster: str, region: str) -> Any:
-    names = (
-        "principalARN type kubernetesUsername kubernetesGroups - accessPolicies policyARN accessScope type namespaces"
-    )
+    names = f"principalARN type kubernetesUsername kubernetesGroups - accessPolicies {_POLICY}"
     return {
         "apiVersion": "eksctl.io/v1alpha5",
         "kind": "ClusterConfig",
@@ -124,7 +124,7 @@ def _eksctl(entries: Sequence[AccessEntry], cluster: str, region: str) -> Any:
 
 
 def _ack(entries: Sequence[AccessEntry], cluster: str, _: str) -> Any:
-    names = "principalARN type username kubernetesGroups tags accessPolicies policyARN accessScope type namespaces"
+    names = f"principalARN type username kubernetesGroups tags accessPolicies {_POLICY}"
     kind = {"apiVersion": "eks.services.k8s.aws/v1alpha1", "kind": "AccessEntry"}
     items = []
     for name, entry in _named(entries, "-").items():
@@ -170,9 +170,8 @@ def _fields(entry: AccessEntry, names: str) -> dict[str, Any]:
     fields[tags] = {key: value for key, value in sorted(entry.tags.items()) if not key.startswith("aws:")}
     fields[policies] = []
     for one in sorted(entry.policies, key=attrgetter("policy_arn")):
-        scoped = (
-            {scope_kind: "namespace", namespaces: sorted(one.namespaces)} if one.namespaces else {scope_kind: "cluster"}
-        )
+        limited = {namespaces: sorted(one.namespaces)} if one.namespaces else {}
+        scoped = {scope_kind: "namespace" if limited else "cluster", **limited}
         fields[policies].append({policy_arn: one.policy_arn, scope: scoped})
     return {name: value for name, value in fields.items() if value and name != "-"}
 
