@@ -18,7 +18,7 @@ from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
-from awsauth.core.arn import SSO_PATH, canonical_role, is_user, partition_of, permission_set as set_of, sso_role
+from awsauth.core.arn import SSO_PATH, ArnParts, canonical_role, is_user, permission_set as set_of, sso_role
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.findings import Finding, note, warning
@@ -30,13 +30,6 @@ _AT_ONCE: Final = 8
 _ASKS_FOR: Final = 30.0
 
 _NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-
-
-class Account(NamedTuple):
-    """The account of the caller."""
-
-    number: str
-    partition: str
 
 
 class Role(NamedTuple):
@@ -60,15 +53,14 @@ def role_of(answer: Any) -> Role:
     return Role(answer["RoleName"], answer["Arn"], answer["Path"], answer.get("AssumeRolePolicyDocument"))
 
 
-def own_account(session: AwsSession) -> Account:
-    """Return the account of the caller; every caller may ask for it.
+def own_arn(session: AwsSession) -> ArnParts:
+    """Return the caller's ARN, for its account; every caller may ask for it.
 
     Raises:
         CredentialsError, AwsServiceError: STS does not tell it.
     """
     with session.calling("sts", "The caller's account cannot be looked up") as sts:
-        caller = sts.get_caller_identity()
-        return Account(caller["Account"], partition_of(caller["Arn"]))
+        return ArnParts.of(sts.get_caller_identity()["Arn"])
 
 
 def get_role(session: AwsSession, name: str) -> Role | None:
@@ -96,7 +88,7 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
         CredentialsError, AwsServiceError: STS does not tell the caller's account.
     """
     wanted = list(dict.fromkeys(arns))
-    account = own_account(session).number if wanted else ""
+    account = own_arn(session).account if wanted else ""
     until = time.monotonic() + _ASKS_FOR
     refusals: dict[str, str] = {}
 
@@ -188,22 +180,22 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tu
     by_arn = role.startswith("arn:")
     arn = canonical_role(role) if by_arn else ""
     try:
-        if by_arn and account_of(arn) != (own := own_account(session)).number:
-            why = f"It belongs to another account than the caller: {own.number}."
+        if by_arn and account_of(arn) != (own := own_arn(session)).account:
+            why = f"It belongs to another account than the caller: {own.account}."
             return arn, (_not_checked(arn, why),)
         found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
         if not by_arn:
             if not isinstance(error, AwsPermissionError):
                 raise
-            account = own_account(session)
-            arn = f"arn:{account.partition}:iam::{account.number}:role/{role}"
+            own = own_arn(session)
+            arn = f"arn:{own.partition}:iam::{own.account}:role/{role}"
         return arn, (_not_checked(arn, error.message),)
     if found is not None:
         arn = canonical_role(found.arn)
         return arn, _ec2_findings(arn, found.trust) if for_ec2 else ()
     if not by_arn:
-        message = f"There is no role {quoted(role)} in account {own_account(session).number}."
+        message = f"There is no role {quoted(role)} in account {own_arn(session).account}."
         ways = "Check the name and the profile, or make the role with awsauth.ensure_instance_role."
         raise RoleError(message, hint=f"{_near_roles(role, session)}{ways}")
     message = f"There is no role {quoted(arn, 200)}."
@@ -217,7 +209,7 @@ def _not_checked(arn: str, why: str) -> Finding:
 
 
 def _ec2_findings(arn: str, policy: Any) -> tuple[Finding, ...]:
-    partition = partition_of(arn)
+    partition = ArnParts.of(arn).partition
     trust = trust_in_ec2(policy, partition)
     if trust.verdict == "yes":
         return ()
@@ -244,9 +236,9 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
     """
     check_texts(required=["permission_set"], permission_set=permission_set)
     check_texts(digits=12, account=account)
-    own = own_account(session)
-    if account not in (None, own.number):
-        caller = f"a caller of account {own.number}"
+    own = own_arn(session)
+    if account not in (None, own.account):
+        caller = f"a caller of account {own.account}"
         message = f"The SSO roles of account {quoted(str(account))} cannot be looked up by {caller}."
         profile = "Set AWS_PROFILE to one" if session.is_of_environment else "Pass a profile=…"
         raise RoleError(message, hint=f"{profile} of that account, or map the role by its ARN.")
@@ -256,11 +248,11 @@ def find_sso_role(permission_set: str, session: AwsSession, *, account: str | No
         return matching[0]
     if matching:
         names = ", ".join(map(quoted, matching))
-        message = f"The permission set {quoted(permission_set)} has several roles in account {own.number}: {names}."
+        message = f"The permission set {quoted(permission_set)} has several roles in account {own.account}: {names}."
         raise RoleError(message, hint="Map the right one by its ARN.")
     near = _near(permission_set, list(sets.values()), "permission sets")
     hint = f"{near}Assign the permission set to a user or group in the account: that makes its role."
-    raise RoleError(f"The permission set {quoted(permission_set)} has no role in account {own.number}.", hint=hint)
+    raise RoleError(f"The permission set {quoted(permission_set)} has no role in account {own.account}.", hint=hint)
 
 
 def list_sso_roles(session: AwsSession) -> tuple[str, ...]:

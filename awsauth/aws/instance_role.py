@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.errors import MISSING, TAKEN
-from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own_account
+from awsauth.aws.iam import check_role_name, get_instance_profile, get_role, own_arn
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import letting_ec2_in, trust_in_ec2
 from awsauth.core.arn import partition_of
@@ -169,9 +169,9 @@ class _InstanceRole:
         notes: list[str] = []
         role = get_role(self._session, self._name)
         if not role:
-            account, partition = own_account(self._session)
-            arn = f"arn:{partition}:iam::{account}:role{self._path}{self._name}"
-            steps = [self._creating_role(partition)]
+            own = own_arn(self._session)
+            arn = f"arn:{own.partition}:iam::{own.account}:role{self._path}{self._name}"
+            steps = [self._creating_role(own.partition)]
         else:
             arn = role.arn
             steps = self._trusting(arn, role.trust, notes)

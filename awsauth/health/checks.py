@@ -325,8 +325,7 @@ class _HealthCheck:
         if roles or mode == "API":
             return f"aws-auth maps {', '.join(map(quoted, roles))}" if roles else "the cluster ignores aws-auth"
         with suppress(AwsAuthError):
-            eks = self.connection.eks if mode != "CONFIG_MAP" else None
-            if eks and any(entry.lets_nodes_in for entry in eks.access_entries().entries):
+            if (eks := self.connection.eks) and any(entry.lets_nodes_in for entry in eks.access_entries().entries):
                 return "they join by access entries"
         who = "Nodes" if mode == "CONFIG_MAP" else "Nodes without an access entry"
         rollback = "`awsauth history`, then `awsauth rollback --to N` for a revision N with the nodes"
