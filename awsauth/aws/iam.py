@@ -96,10 +96,8 @@ def iam_facts(session: AwsSession, arns: Iterable[str]) -> IamFacts:
         kind = "User" if is_user(arn) else "Role"
         if account_of(arn) != account:
             return None, f"IAM tells {account} nothing about other accounts."
-        if time.monotonic() > until and kind not in refusals:
-            return None, "IAM took too long."
-        if kind in refusals:
-            return None, refusals[kind]
+        if refusal := refusals.get(kind) or "IAM took too long." * (time.monotonic() > until):
+            return None, refusal
         try:
             # The same words for all, so that a missing permission is one note.
             with session.calling("iam", f"{kind}s cannot be looked up", unless=MISSING) as iam:

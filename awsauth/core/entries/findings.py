@@ -76,7 +76,10 @@ def entry_findings(
         hint = "Create access entries with `awsauth entry add ARN`; the mode cannot be changed back."
         yield warning(AUTHENTICATION_MODE, message, "No mapping grants access.", hint)
     entries = state.by_principal
-    mapped = {casefold_arn(one.principal): (one, at) for one, at in _mapped(document)} if entries else {}
+    # As written: a mapping with a role's path never matches, so an entry takes nothing from it. Roles decide before users.
+    readings = [document.reading(key) for key in reversed(PRINCIPAL_KEYS)] if entries else []
+    places = ((entry.mapped, principal_location(reading, entry)) for reading in readings for entry in reading.entries)
+    mapped = {casefold_arn(one.principal): (one, at) for one, at in places if one}
     for principal, entry in entries.items():
         yield from _by_iam(entry, iam)
         if state.mode != "API" and principal in mapped:
@@ -84,15 +87,6 @@ def entry_findings(
         elif principal in node_roles and entry.type == "STANDARD":
             yield _nodes_as_standard(entry)
     yield from _not_looked_at(iam)
-
-
-def _mapped(document: Document) -> Iterator[tuple[MappingEntry, Location | None]]:
-    # As written: a mapping with a role's path never matches, so an entry takes nothing from it.
-    for key in reversed(PRINCIPAL_KEYS):  # roles decide before users
-        reading = document.reading(key)
-        for entry in reading.entries:
-            if entry.mapped:
-                yield entry.mapped, principal_location(reading, entry)
 
 
 def _by_iam(entry: AccessEntry, iam: IamFacts) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from awsauth.core.access.matching import canonical, principal_of
 from awsauth.core.arn import is_user, partition_of
+from awsauth.core.document.index import grouped
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.validation import BRIDGE_GROUP, policy_parts
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, unbridged, with_policy
@@ -74,9 +74,7 @@ class _Merge:
         self.present = {entry.principal_arn: entry for entry in entries}
         self._named = named
         self.wanted: dict[str, AccessEntry | None] = {}
-        self._paths: defaultdict[str, list[str]] = defaultdict(list)
-        for arn in self.present:
-            self._paths[principal_of(arn)].append(arn)
+        self._paths = grouped((principal_of(arn), arn) for arn in self.present)
 
     def make(self, change: c.EntryChange) -> None:
         arn = change.principal_arn

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.core.access.matching import account_of, casefold_arn, counting, is_canonical
+from awsauth.core.access.matching import Access, account_of, casefold_arn, is_canonical
 from awsauth.core.revisions.info import time_read, time_text
 from awsauth.core.serialization import JsonValue
 from awsauth.errors import UsageError
@@ -78,10 +78,9 @@ class LoginLogs(JsonValue):
 
     def of_accounts(self, document: Document) -> tuple[str, ...]:
         """Return the principals without a mapping that came in by their account."""
-        mapped = {arn for _, arn, _ in counting(document)}
-        accounts = frozenset(document.accounts)
-        found = {casefold_arn(arn): arn for arn in sorted(self.last) if account_of(arn) in accounts}
-        return tuple(arn for principal, arn in found.items() if principal not in mapped)
+        access = Access.of(document)
+        found = {casefold_arn(arn): arn for arn in sorted(self.last) if account_of(arn) in access.accounts}
+        return tuple(arn for principal, arn in found.items() if principal not in access.by_principal)
 
     def __str__(self) -> str:
         unread = f" Logins that could not be read: {self.unread:,}." if self.unread else ""
