@@ -316,9 +316,7 @@ def _problem(error: Exception) -> str:
     return visible(str(error))
 
 
-_EXAMPLE: Final = (
-    'Give a file with a saved plan, or with changes such as [{"change": "EnsureAccount", "account": "…"}].'
-)
+_HINT: Final = 'Give a file with a saved plan, or with changes such as [{"change": "EnsureAccount", "account": "…"}].'
 
 
 def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
@@ -332,7 +330,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
         UsageError, InvalidValueError: a change is wrong; `location` names the change and its place.
     """
     if not isinstance(text, (str, bytes)):
-        raise PlanError(f"{quoted_value(text, 60)} is not a text.", hint=_EXAMPLE)
+        raise PlanError(f"{quoted_value(text, 60)} is not a text.", hint=_HINT)
     try:
         values, is_json = json.loads(text, object_pairs_hook=unique_fields), True
     except (ValueError, RecursionError) as error:
@@ -354,7 +352,7 @@ def load_plan_or_changes(text: str | bytes) -> Plan | tuple[Change, ...]:
 def _neither(values: object) -> PlanError:
     """Return the error for other values, with hints for well-known tools' files."""
     named = values if isinstance(values, dict) else {}
-    what, hint = "This", _EXAMPLE
+    what, hint = "This", _HINT
     if named.get("kind") == "ConfigMap":
         what = "The manifest of a ConfigMap"
         hint = 'Plan it with `awsauth plan FILE`, in Python client.plan(awsauth.connect(file="aws-auth.yaml").read()).'
@@ -375,7 +373,7 @@ def _parsed(text: str | bytes, as_json: str = "") -> YamlInput:
     except (YamlInputError, UnicodeDecodeError) as error:
         problem, location = error.args if isinstance(error, YamlInputError) else ("is not text in UTF-8", "")
         message = f"This is neither a plan nor a list of changes: it {problem}.{as_json * (len(text) > LARGEST_INPUT)}"
-        raise PlanError(message, location=location, hint=_EXAMPLE) from error
+        raise PlanError(message, location=location, hint=_HINT) from error
 
 
 def _locations(text: str | bytes) -> Mapping[Path, str]:

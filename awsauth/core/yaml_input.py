@@ -22,9 +22,8 @@ LARGEST_INPUT: Final = 256 * 2**10
 
 _DEEPEST: Final = 100
 _CORE: Final = "tag:yaml.org,2002:"
-_TAGS: Final = frozenset(
-    _CORE + name for name in ["str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"]
-)
+_TYPES: Final = "str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"
+_TAGS: Final = frozenset(_CORE + name for name in _TYPES)
 
 Path = tuple[str | int, ...]
 

@@ -99,7 +99,10 @@ class Recorder:
         data, annotations = snapshot.data, snapshot.annotations
         metadata: dict[str, Any] = {}
         if kind != "outside":  # Reason and writer of another tool's state are unknown.
-            data, annotations = proposal.merged.after.data, _annotations(proposal)
+            data = proposal.merged.after.data
+            if proposal.owners is not None:
+                others = {key: text for key, text in annotations.items() if not key.startswith(OWNER_PREFIX)}
+                annotations = {**others, **proposal.owners}
             restores = proposal.restoration.to if proposal.restoration else 0
             owner = ", ".join(proposal.sync.owners) if proposal.sync else ""
             metadata = {"reason": self.reason, "writer": self.writer(), "restores": restores, "owner": owner}
@@ -186,11 +189,3 @@ def is_held(store: Store, snapshot: Snapshot) -> bool:
         return head is not None and store.read_revision(head.number).digest == head.digest
     except HistoryError:
         return False
-
-
-def _annotations(proposal: PendingChange) -> dict[str, str]:
-    """Return the annotations of the object after a change."""
-    annotations = dict(proposal.snapshot.annotations)
-    if proposal.owners is None:
-        return annotations
-    return {key: text for key, text in annotations.items() if not key.startswith(OWNER_PREFIX)} | dict(proposal.owners)

@@ -118,9 +118,7 @@ def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
     return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
 
 
-def _in_use(
-    mapped: MappingEntry, nodes: Sequence[ClusterNode], others: list[MappingEntry], *, certain: bool
-) -> Finding:
+def _in_use(mapped: MappingEntry, nodes: list[ClusterNode], others: list[MappingEntry], *, certain: bool) -> Finding:
     names = listed([visible(node.name) for node in nodes], _SHOWN)
     if certain:
         message = f"Nodes have the role {quoted(mapped.principal, 200)}."

@@ -87,15 +87,13 @@ class CallerOutcome(JsonValue):
     location: Location | None = None
 
     @classmethod
-    def of(
-        cls, username: str, groups: Iterable[str], caller: Caller, location: Location | None = None
-    ) -> CallerOutcome:
+    def of(cls, username: str, groups: Iterable[str], caller: Caller, place: Location | None = None) -> CallerOutcome:
         """Return the outcome of a username and groups that may hold templates."""
         parts = [render(text, caller) for text in (username, *groups)]
         unresolved = tuple(dict.fromkeys(marker for part in parts for marker in part.unresolved))
         is_refused = INSTANCES_ONLY in unresolved and caller.is_instance is False
         filled_in, *others = (part.text for part in parts)
-        return cls(filled_in, tuple(others), unresolved, _no_instance(caller) if is_refused else "", location)
+        return cls(filled_in, tuple(others), unresolved, _no_instance(caller) if is_refused else "", place)
 
     @property
     @in_json("unresolved")

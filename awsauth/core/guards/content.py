@@ -40,12 +40,9 @@ def _violations(document: Document, wanted: Policy) -> dict[tuple[str, str, str]
     from awsauth.core.lint.rules import LintContext, policy as policies  # only if there is a policy
 
     subject = LintContext(document, wanted)
+    hits = ((rule.code, hit) for rule in policies.POLICY_RULES for hit in rule.find(subject))
     # With the path: an entry that never matched a caller starts to match when its path is removed.
-    return {
-        (rule.code, casefold_arn(hit.principal), hit.about): hit
-        for rule in policies.POLICY_RULES
-        for hit in rule.find(subject)
-    }
+    return {(code, casefold_arn(hit.principal), hit.about): hit for code, hit in hits}
 
 
 UNREADABLE: Final = "unreadable"

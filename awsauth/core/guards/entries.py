@@ -118,8 +118,7 @@ def taken(changes: Iterable[EntryDiff]) -> dict[str, tuple[str, ...]]:
 
 def _covers(policy: AccessPolicy, other: AccessPolicy) -> bool:
     """Whether a policy gives the rights of another one of at most one namespace."""
-    if policy.namespaces and not any(
-        fnmatchcase(namespace, pattern) for namespace in other.namespaces for pattern in policy.namespaces
-    ):
+    is_inside = any(fnmatchcase(namespace, pattern) for namespace in other.namespaces for pattern in policy.namespaces)
+    if policy.namespaces and not is_inside:
         return False
     return policy.name in (other.name, CLUSTER_ADMIN_POLICY) or other.name in _WEAKER.get(policy.name, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -220,9 +220,7 @@ class _KeyHistory:
                 yield PrincipalEffect(self.key, principal, before, after, by, touched_by, known)
 
 
-def _with_kept(
-    target: Document, present: Document, key: Key, keep: Mapping[PrincipalKey, tuple[MappingEntry, ...]]
-) -> str:
+def _with_kept(target: Document, present: Document, key: Key, keep: Mappings) -> str:
     """Return the earlier text of a key with the kept mappings appended."""
     reading = target.reading(key)
     entries = [mapped for mappings in keep.values() for mapped in mappings]
@@ -276,10 +274,8 @@ def _undone(key: Key, before: Document, made: Document, present: Document) -> st
     if now is None:
         return before.data.get(key)
     was, became = was or {}, became or {}
-    wanted = {
-        identity: (was if now.get(identity) == became.get(identity) else now).get(identity, ())
-        for identity in {**was, **became, **now}
-    }
+    sources = {one: was if now.get(one) == became.get(one) else now for one in {**was, **became, **now}}
+    wanted = {identity: source.get(identity, ()) for identity, source in sources.items()}
     try:
         return _with(wanted, present, key)
     except EditError:

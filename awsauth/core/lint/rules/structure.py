@@ -21,9 +21,7 @@ from awsauth.core.text.lines import close_matches
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
 _OTHERS: Final = re.compile("[^a-z]")
-_CONTENT: Final = re.compile(
-    r"^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)", re.MULTILINE
-)
+_CONTENT: Final = re.compile(r"(?m)^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)")
 _MEANT: Final = {"user": "username", "name": "username"}
 
 
