@@ -86,12 +86,11 @@ class AccessEntries:
         """Return an entry without its policies; None if EKS shows no entry."""
         with self._calling(problem, unless=MISSING) as eks:
             found = eks.describe_access_entry(clusterName=self.cluster.name, principalArn=principal_arn)["accessEntry"]
-            groups = tuple(found.get("kubernetesGroups", ()))
             return AccessEntry(
                 found["principalArn"],
                 found.get("type", "STANDARD"),
                 found.get("username", ""),
-                groups,
+                tuple(found.get("kubernetesGroups", ())),
                 entry_arn=found.get("accessEntryArn", ""),
                 created=_in_utc(found.get("createdAt")),
                 modified=_in_utc(found.get("modifiedAt")),

@@ -115,18 +115,14 @@ def entry_rollback_command(invocation: Invocation, /, *, revision: int | None) -
 
     Right after a rollback, it undoes the change before that.
     """
-
-    def propose(client: AwsAuthClient) -> PreviewedChange:
-        return _previewed(invocation, client.rollback_entries, revision, is_made=lambda _: False)
-
-    return confirm_and_apply(invocation, propose)
+    return confirm_and_apply(invocation, lambda client: _previewed(invocation, client.rollback_entries, revision))
 
 
 def _previewed(
-    invocation: Invocation, rollback: Callable[..., Result], to: int | None, is_made: Callable[[Result], bool]
+    invocation: Invocation, rollback: Callable[..., Result], to: int | None, done: Callable[..., bool] = lambda _: False
 ) -> PreviewedChange:
     """Return a rollback that is made only with the diff that is shown."""
-    found = previewed(invocation, partial(rollback, to=to), is_made)
+    found = previewed(invocation, partial(rollback, to=to), done)
     return found._replace(make=partial(found.make, approved=found.preview.diff))
 
 

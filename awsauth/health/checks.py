@@ -18,7 +18,7 @@ from awsauth.core.edit.validation import require
 from awsauth.core.entries.model import EntriesState
 from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.text.display import command_line, double_quoted, quoted, visible
-from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, InvalidValueError, UsageError
+from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.rollback import drift
 from awsauth.kube.rbac import SelfReview, missing, rule_of, self_review
@@ -251,11 +251,8 @@ class _HealthCheck:
     def _unknown(self, error: AuthenticationError) -> AwsAuthError:
         from awsauth.aws.errors import clock_difference
 
-        try:
-            caller = Caller(self.arn)
-        except InvalidValueError as odd:
-            return odd
-        return unknown(caller, self._target(), self._explained(self.arn), clock_difference(error.stamp))
+        explanation = self._explained(self.arn)
+        return unknown(Caller(self.arn), self._target(), explanation, clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
         from awsauth.connections.eks import EksConnection
