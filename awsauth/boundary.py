@@ -50,9 +50,7 @@ def public(member: _T) -> _T:
         return cast("_T", _guarded(cast("Callable[..., Any]", member)))
     for name, value in list(vars(member).items()):
         if not name.startswith("_") or name in _SPECIAL:
-            guarded = _guarded_member(value)
-            if guarded is not value:
-                setattr(member, name, guarded)
+            setattr(member, name, _guarded_member(value))
     return cast("_T", member)
 
 

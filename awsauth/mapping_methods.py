@@ -292,8 +292,7 @@ class RoleResolver:
             CredentialsError, AwsServiceError: a name was given, and AWS cannot be asked.
         """
         named: Any = role
-        is_named = isinstance(named, str) and not named.startswith("arn:")
-        if not isinstance(named, str) or not (is_named or for_ec2 or self._session):
+        if not isinstance(named, str) or not (for_ec2 or self._session or not named.startswith("arn:")):
             return role, ()
         from awsauth.aws.iam import check_role_name, resolve_role
 

@@ -274,10 +274,8 @@ class ReadOnlyClient:
         from awsauth.history.log import log, with_diffs
 
         store = self._store.for_restoration()
-        found = log(store)
-        found = with_diffs(store, found, described if limit is None else min(described, limit))
-        entries = found.entries if limit is None else found.entries[:limit]
-        return replace(found, entries=entries, findings=self._unacknowledged(found.findings))
+        found = with_diffs(store, log(store), described if limit is None else min(described, limit))
+        return replace(found, entries=found.entries[:limit], findings=self._unacknowledged(found.findings))
 
     def _unacknowledged(self, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
         return self._policy.unacknowledged(found) if self._policy else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -73,8 +73,7 @@ class PendingEntries(NamedTuple):
     prove: Callable[[EntryDiff], None] | None = None
 
 
-@dataclass(frozen=True)
-class EntryChanger:
+class EntryChanger(NamedTuple):
     """Changes the access entries of one cluster.
 
     Args:

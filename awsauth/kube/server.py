@@ -37,8 +37,6 @@ _CA: Final = "certificate-authority"
 _PAIR: Final = ("client-certificate", "client-key")
 _CERTIFICATE: Final = re.compile(b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
-_Stamp = tuple["tuple[int, int, int] | None", ...]  # a value that changes when one of some files does
-
 
 class BearerToken(Protocol):
     """A token."""
@@ -222,7 +220,7 @@ def _tls_context(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSL
     return made
 
 
-def _stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> _Stamp:
+def _stamp(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> tuple[tuple[int, int, int] | None, ...]:
     """Return the state of the files that a cluster and a user name.
 
     It changes when a file is renewed.

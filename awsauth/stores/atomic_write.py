@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.system.read_limits import LARGEST_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from typing_extensions import Self
@@ -93,11 +94,8 @@ class Folder:
             OSError: it cannot be read, or is a link.
             ValueError: it cannot be used (see `contents`).
         """
-        fd = self.open(name)
-        try:
+        with closing(self.open(name)) as fd:
             return contents(fd, most), os.fstat(fd)
-        finally:
-            os.close(fd)
 
     def make(self, name: str, mode: int) -> None:
         """Create a folder in it unless the name is taken; the folder survives a power cut."""
@@ -153,6 +151,15 @@ def is_root() -> bool:
 
 def _is_ours(status: os.stat_result) -> bool:
     return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
+@contextlib.contextmanager
+def closing(fd: int) -> Iterator[int]:
+    """Close an open file after the block."""
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def open_file(path: str | os.PathLike[str]) -> int:

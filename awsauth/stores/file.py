@@ -24,7 +24,7 @@ from awsauth.core.revisions.info import Head, data_digest, owners_of
 from awsauth.core.revisions.revision import Revision
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
-from awsauth.stores.atomic_write import Folder, contents, is_something_else, open_file, replace_file
+from awsauth.stores.atomic_write import Folder, closing, contents, is_something_else, open_file, replace_file
 from awsauth.stores.owners_file import OwnersFile
 from awsauth.stores.revision_folder import BEGUN, RevisionFolder, to_yaml
 from awsauth.stores.store import Snapshot, Store
@@ -115,12 +115,8 @@ class ManifestFile:
             FileError: it cannot be read.
             ManifestError: it holds no ``aws-auth`` that can be read.
         """
-        with self._translated("read"):
-            fd = open_file(self.path)
-            try:
-                raw = contents(fd)
-            finally:
-                os.close(fd)
+        with self._translated("read"), closing(open_file(self.path)) as fd:
+            raw = contents(fd)
         return FileState.of(raw, self._name, normalize=self._normalize)
 
     def write(
@@ -197,7 +193,7 @@ class ManifestFile:
                 fd = folder.open(name)
             except OSError as error:
                 raise self.changed() if is_something_else(error) else error from None
-            try:
+            with closing(fd):
                 self._lock(fd)
                 status, current = os.fstat(fd), folder.find(name)
                 if not current or not os.path.samestat(status, current) or contents(fd) != expected:
@@ -206,8 +202,6 @@ class ManifestFile:
                 mode = stat.S_IMODE(status.st_mode)
                 with around:
                     replace_file(folder, name, raw, mode=mode, owner=status, attributes_of=fd, prefix=f".{name}.")
-            finally:
-                os.close(fd)
 
     def _lock(self, fd: int) -> None:
         """Wait until no other writer is between its last comparison and the exchange."""

@@ -44,8 +44,6 @@ _HEAD: Final = 1024 * 1024
 # The beginning of the data. The part before it is small, and enough for a list.
 _DATA: Final = b"\ndata:"
 
-_FileIdentity = tuple[int, int, int]
-
 
 class RevisionFolder:
     """The folder ``.NAME.history`` next to the manifest ``NAME``.
@@ -60,7 +58,7 @@ class RevisionFolder:
 
     def __init__(self, manifest: Path) -> None:
         self.path = manifest
-        self._known: dict[str, tuple[_FileIdentity, RevisionInfo]] = {}
+        self._known: dict[str, tuple[tuple[int, int, int], RevisionInfo]] = {}
 
     def record(self, revision: Revision) -> Revision:
         """Write a revision's file.
