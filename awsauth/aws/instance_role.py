@@ -167,8 +167,7 @@ class _InstanceRole:
     def look(self) -> tuple[RoleSetup, list[_Step]]:
         """Return the set-up with the missing steps in words, and these steps."""
         notes: list[str] = []
-        role = get_role(self._session, self._name)
-        if not role:
+        if not (role := get_role(self._session, self._name)):
             own = own_arn(self._session)
             arn = f"arn:{own.partition}:iam::{own.account}:role{self._path}{self._name}"
             steps = [self._creating_role(own.partition)]
@@ -202,8 +201,7 @@ class _InstanceRole:
 
         def extend(iam: Any) -> None:
             # The present policy: it may have changed since the step was listed.
-            now = get_role(self._session, self._name)
-            if not now:
+            if not (now := get_role(self._session, self._name)):
                 raise RoleError(f"The role {quoted(self._name)} has just been deleted.", hint="Run it again.")
             extended = json.dumps(letting_ec2_in(now.trust, partition))
             iam.update_assume_role_policy(RoleName=self._name, PolicyDocument=extended)

@@ -161,8 +161,7 @@ def _profiles_of(session: AwsSession, cluster: EksCluster, instances: list[str])
 
 def _of_profile(session: AwsSession, profile: str, who: str) -> Answers:
     """Yield the users of the role in an instance profile, given its name or ARN."""
-    roles = get_instance_profile(session, profile.rpartition("/")[2])
-    if not roles:
+    if not (roles := get_instance_profile(session, profile.rpartition("/")[2])):
         yield f"The instance profile {quoted(profile, 200)} has no visible role."
     yield from (RoleUser(role.arn, who) for role in roles or ())
 
@@ -172,8 +171,7 @@ def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], An
     with suppress(NotFoundError):
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
-        version = next((known for known in _VERSIONS if known in versions), None)
-        if not version:
+        if not (version := next((known for known in _VERSIONS if known in versions), None)):
             yield f"Karpenter's API has only unknown versions: {', '.join(versions)}."
             return
         path = f"{KARPENTER}/{version}/ec2nodeclasses"

@@ -212,8 +212,7 @@ class AwsSession:
 
     def _client(self, service: str, region: str) -> Any:
         with self._lock:
-            client = self._clients.get((service, region))
-            if not client:
+            if not (client := self._clients.get((service, region))):
                 # Without this the first call would say so, after a client was loaded for nothing.
                 self.credentials()
                 with translate_errors(f"A client for {service} in {quoted(region)} cannot be made", self):

@@ -72,8 +72,7 @@ def trust_in_ec2(policy: Any, partition: str) -> Trust:
     ways = allowed["service"] or allowed["everybody"]
     if not ways:
         return Trust("no")
-    keys = {key for conditions in [*denied, *([] if () in ways else ways)] for key in conditions}
-    if keys:
+    if keys := {key for conditions in [*denied, *([] if () in ways else ways)] for key in conditions}:
         return Trust("conditional", tuple(sorted(keys)))
     return Trust("yes" if allowed["service"] else "everybody")
 

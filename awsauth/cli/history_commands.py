@@ -148,8 +148,7 @@ def prune_command(invocation: Invocation, /, *, yes: bool, dry_run: bool) -> int
     if not (yes or dry_run):
         invocation.require_terminal("to delete old revisions")
     with invocation.client() as client:
-        numbers = invocation.awaited(client.prune, dry_run=True)
-        if numbers:
+        if numbers := invocation.awaited(client.prune, dry_run=True):
             invocation.identify(client)
         if numbers and not dry_run:
             if not yes and not invocation.screen.ask(f"Delete {_listed(numbers)} of {invocation.named_target}?"):

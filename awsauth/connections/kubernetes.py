@@ -197,8 +197,7 @@ def _signed_here(stanza: Mapping[str, Any]) -> TokenSource | None:
     """
     from awsauth.aws.token import TokenSource, recognized
 
-    who = recognized(stanza, os.environ)
-    if not who:
+    if not (who := recognized(stanza, os.environ)):
         return None
     from awsauth.aws.session import AwsSession
 

@@ -273,8 +273,7 @@ class _HealthCheck:
         """Return the caller's entry in ``aws-auth``, as the rest of a sentence."""
         if not found.arn:
             return ""
-        explanation = self._explained(found.arn, found.session_name or None)
-        if not explanation:
+        if not (explanation := self._explained(found.arn, found.session_name or None)):
             return "; the entry is unknown, because the caller may not read aws-auth"
         for outcome in explanation.outcomes:
             same = outcome.username == found.username and found.groups.issuperset(outcome.groups)
@@ -295,8 +294,7 @@ class _HealthCheck:
         return found
 
     def _authorized(self) -> str:
-        denied = missing(self.transport, self.rules)
-        if denied:
+        if denied := missing(self.transport, self.rules):
             raise forbidden(self.review, denied, self._unheard_of(denied))
         return f"may {'; '.join(map(str, self.rules))}" if self.rules else "no rights were named"
 

@@ -106,8 +106,7 @@ class RollbackProposal:
                 self._findings = (_further_back(proven[0], last),)
         owners = digest_of_owners(snapshot.annotations)
         differing = (info for info in behind if (info.data_digest, info.owners_digest) != (present, owners))
-        chosen = next(differing if snapshot.exists else iter(behind), None)
-        if not chosen:
+        if not (chosen := next(differing if snapshot.exists else iter(behind), None)):
             found = rollback_candidates(listing, below=below, present=present)
             raise unproven_error(found, self._revision, snapshot.document) if found else _nothing_left(proven, listing)
         self.to = chosen.number
@@ -265,8 +264,7 @@ def drift(store: Store, snapshot: Snapshot) -> tuple[Finding, ...] | None:
     """
     if snapshot.own_head:
         return ()
-    revision = _last_own(store, snapshot)
-    if not revision:
+    if not (revision := _last_own(store, snapshot)):
         return None
     old, new, unknown = Document(revision.data), snapshot.document, GuardContext()
     nodes = [finding.principal for finding in node_mapping(GuardInput.of(old, new, unknown))]

@@ -123,8 +123,7 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
     """
     if not isinstance(address, str):
         return "no cluster with an address", "Correct the context, or add its cluster with a `server`."
-    host = _host(address)
-    if not host:
+    if not (host := _host(address)):
         # Clients read such an address differently: the token could go to another host, or be readable on the way.
         hint = "Write https:// and a host, then a port and a path if needed, without ?, # or blanks. Write @ as %40, and / in a password as %2F."
         return "a cluster with a malformed address", hint

@@ -156,8 +156,7 @@ class ExecPlugin:
             raise ValueError("the kubeconfig names no `command`")
         if os.path.basename(command) != command:  # noqa: PTH119 - of any text
             return str(Path(self._folder, command))
-        found = shutil.which(command)
-        if not found:
+        if not (found := shutil.which(command)):
             raise FileNotFoundError
         if not os.path.isabs(found):  # noqa: PTH117 - `which` gives a text
             raise ValueError("it would be a program in the current folder, which PATH names")

@@ -47,8 +47,7 @@ def rule_of(text: str) -> RbacRule:
     Raises:
         UsageError: the text is not a rule.
     """
-    match = _NAMED.fullmatch(" ".join(text.split()))
-    if not match:
+    if not (match := _NAMED.fullmatch(" ".join(text.split()))):
         hint = "Write VERB RESOURCE, such as `list nodes`, `create deployments.apps in web` or `get pods/log in web`."
         raise UsageError(f"{quoted(text)} is not a permission.", hint=hint)
     resource = match["resource"] + (match["part"] or "")
@@ -67,8 +66,7 @@ def missing_rule(message: str, details: Mapping[str, Any], method: str, path: st
         method: The request's method.
         path: The request's path.
     """
-    refused = _REFUSAL.search(message)
-    if not refused:
+    if not (refused := _REFUSAL.search(message)):
         return None
     verb, resource, group = refused["verb"], refused["resource"], refused["group"]
     name = details.get("name")

@@ -239,8 +239,7 @@ def _file_state(file: str) -> tuple[int, int, int] | None:
 
 def _trust(made: ssl.SSLContext, cluster: Mapping[str, Any]) -> None:
     """Trust the cluster's own authority, or else those of this machine."""
-    name = next((name for name in (f"{_CA}-data", _CA) if cluster.get(name)), "")
-    if not name:
+    if not (name := next((name for name in (f"{_CA}-data", _CA) if cluster.get(name)), "")):
         made.load_default_certs()
         return
     with _using(name, cluster):

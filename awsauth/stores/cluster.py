@@ -234,8 +234,7 @@ def snapshot_of(config_map: Any, *, is_stored: bool = True) -> store.Snapshot:
 
 def _check_identity(identity: _ObjectIdentity, location: str) -> None:
     """Refuse an object without the fields that show other writers' changes."""
-    missing = [name for name in _IDENTITY if not identity.get(name)]
-    if missing:
+    if missing := [name for name in _IDENTITY if not identity.get(name)]:
         shown = " and ".join(map(quoted, missing))
         message = f"The server's answer is an object without {shown}, so changes by other writers would go unnoticed."
         hint = "Find what removes them on the way, such as a proxy: a Kubernetes API server always sends them."

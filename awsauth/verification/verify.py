@@ -285,8 +285,7 @@ def _failing(witnesses: Sequence[_Witness], seconds: float) -> _Witness | None:
 
 def _waited(witnesses: Sequence[_Witness], seconds: float) -> tuple[Finding, ...]:
     """Wait until the change is visible; return a finding if it stays invisible."""
-    concerned = [witness for witness in witnesses if witness.is_concerned]
-    if not concerned:
+    if not (concerned := [witness for witness in witnesses if witness.is_concerned]):
         names = " and ".join(witness.name for witness in witnesses)
         whose = f"new tokens can be made here only for {names}, and" if names else "no new tokens can be made here:"
         message = f"The change was not waited for: {whose} the change concerns other identities."

@@ -71,8 +71,7 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
         where = ", ".join(filter(None, [name, error.location]))
         raise FragmentError(f"The file {error.problem}.", location=where, hint="Import YAML or JSON.") from error
     found: dict[str, list[Any]] = {key: [] for key in KEYS}
-    items = list(_items(written.value, ()))
-    if not items:
+    if not (items := list(_items(written.value, ()))):
         message = "The file holds no principals in a form that awsauth knows."
         raise FragmentError(message, location=name, hint="See `awsauth import --help`.")
     places: dict[Path, str] = {}

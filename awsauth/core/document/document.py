@@ -215,8 +215,7 @@ def _checked(data: Any) -> dict[str, str]:
 
 
 def _sso(mapped: MappingEntry) -> SsoMatch | None:
-    sso = mapped.sso
-    if not sso:
+    if not (sso := mapped.sso):
         return None
     from awsauth.core.mappings import SsoMatch
 

@@ -49,8 +49,7 @@ class PlainEntries(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return tuple([self[position] for position in range(self._count)[index]])
-        entry = self._seen.get(index)
-        if not entry:
+        if not (entry := self._seen.get(index)):
             entry = self._seen[index] = self._entry(range(self._count)[index])
         return entry
 
@@ -231,8 +230,7 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int)
 def _read_json(key: Key, text: str, bracket: int, bounds: list[int]) -> ParsedList | None:
     entry = forms.json_entry(key)
     while one := entry.match(text, bounds[-1]):
-        separator = forms.NEXT_OR_CLOSING.match(text, one.end())
-        if not separator:
+        if not (separator := forms.NEXT_OR_CLOSING.match(text, one.end())):
             return None
         if separator["closing"]:
             bounds.append(one.end())

@@ -112,8 +112,7 @@ def in_ascii(text: str) -> str:
 
 def typography(text: str) -> str:
     """Return a description of the first typographic character, if any."""
-    found = next((c for c in text if c in MEANT), "")
-    if not found:
+    if not (found := next((c for c in text if c in MEANT), "")):
         return ""
     right = MEANT[found]
     meant = quoted(right) if right.strip() else "a blank" if right else "nothing"
@@ -261,8 +260,7 @@ def _indented(key: Key, text: str) -> str:
 def _fault(text: str) -> int:
     """Return the index of the line at which reading stops; -1 if it does not."""
     try:
-        root = _first_document(text)
-        if root:
+        if root := _first_document(text):
             decode(root)
     except nodes.YamlSyntaxError as error:
         return text.count("\n", 0, error.offset)

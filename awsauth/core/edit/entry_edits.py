@@ -48,8 +48,7 @@ class _FieldEdits:
         self._writer = writer
 
     def text_field(self, name: str, text: str) -> Splice:
-        field = self._shape.field(name)
-        if not field:
+        if not (field := self._shape.field(name)):
             return self._new_field(name)
         style = self._style(field.value, f"The value of `{name}`")
         in_flow = "flow" in (self._shape.style, self._reading.layout.style)
@@ -69,8 +68,7 @@ class _FieldEdits:
 
         A username goes after the principal, groups go to the end.
         """
-        fields = self._shape.fields
-        if not fields:
+        if not (fields := self._shape.fields):
             raise self.refused(self._shape.start, "This entry has a form that cannot be edited")
         previous = fields[-1] if name == "groups" else self._shape.field(ARN_FIELD[self._reading.key]) or fields[0]
         end = previous.value.end
@@ -81,8 +79,7 @@ class _FieldEdits:
         return _lines_at(self._text, line_end(self._text, max(previous.end, end)), lines)
 
     def groups(self) -> list[Splice]:
-        field = self._shape.field("groups")
-        if not field:
+        if not (field := self._shape.field("groups")):
             return [self._new_field("groups")]
         groups = field.value
         if not isinstance(groups, Groups) or groups.style == "other":
@@ -250,8 +247,7 @@ def _span(entry: Entry) -> tuple[int, int]:
 
 def _comma(reading: ParsedList) -> str:
     """Return the separator of the last two entries, or one that fits the only entry."""
-    spans = [_span(entry) for entry in reading.entries[-2:]]
-    if not spans:
+    if not (spans := [_span(entry) for entry in reading.entries[-2:]]):
         return ", "
     start = spans[0][0] if len(spans) > 1 else reading.layout.start + 1
     is_compact = len(spans) == 1 and not any(sign in reading.text for sign in (", ", ": ", "\n"))

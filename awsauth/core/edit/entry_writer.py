@@ -78,8 +78,7 @@ def _example_of(reading: ParsedList) -> EntryLayout | None:
 
 def style_from(reading: ParsedList) -> EntryStyle | None:
     """Return the style of the entry that shows the most; None without one."""
-    shape = _example_of(reading)
-    if not shape:
+    if not (shape := _example_of(reading)):
         return None
     text, first = reading.text, shape.fields[0]
     quote = text[first.start] if text[first.start] in "\"'" and first.name != "account" else ""

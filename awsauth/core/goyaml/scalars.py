@@ -99,8 +99,7 @@ def _integer(digits: str) -> int | None:
 
     It is in base 10, or has a prefix.
     """
-    match = _INTEGER.fullmatch(digits)
-    if not match:
+    if not (match := _INTEGER.fullmatch(digits)):
         return None
     sign, *values = match.groups()
     value, base = next((value, base) for value, base in zip(values, (16, 2, 8, 10), strict=True) if value)

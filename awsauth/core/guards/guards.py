@@ -84,8 +84,7 @@ def refusal(findings: Iterable[Finding], allow: Iterable[str] = ()) -> GuardErro
     """
     allowed = allowed_by(allow)
     against = [finding for finding in findings if finding.code in REFUSALS and finding.severity is Severity.ERROR]
-    refused = [finding for finding in against if not _is_allowed(finding, allowed)]
-    if not refused:
+    if not (refused := [finding for finding in against if not _is_allowed(finding, allowed)]):
         return None
     listed = "\n".join(f"- {finding.code}: {finding}" for finding in refused)
     reasons = "one reason" if len(refused) == 1 else f"{len(refused)} reasons"

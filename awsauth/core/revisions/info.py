@@ -210,8 +210,7 @@ def fitting_managers(managers: Mapping[str, tuple[FieldManager, ...]]) -> Manage
     kept = {key: tuple(owners) for key, owners in managers.items()}
     while kept and len(_managers_text(kept).encode()) > LONGEST_TEXT:
         key = max(kept, key=lambda name: len(_managers_text({name: kept[name]})))
-        owners = [owner for owner in kept[key] if owner.client != _CUT]
-        if owners:
+        if owners := [owner for owner in kept[key] if owner.client != _CUT]:
             kept[key] = (*owners[:-1], FieldManager(_CUT))
         else:
             del kept[key]

@@ -135,8 +135,7 @@ def info_from_object(value: Any) -> RevisionInfo:
     if not isinstance(metadata, dict) or not isinstance(name, str):
         raise unusable("an object in the history", "it has no name")
     location = f"revision {quoted(name)[1:-1]}"
-    number = number_of_name(name)
-    if not number:
+    if not (number := number_of_name(name)):
         raise unusable(location, f"its name is not {CONFIG_MAP_NAME}- and a number from 1 to {HIGHEST:,}")
     annotations = _texts(metadata, "annotations", location)
     try:

@@ -128,8 +128,7 @@ def template_source(context: LintContext) -> Iterator[Match]:
           - rolearn: arn:aws:iam::111122223333:role/ci
             username: ci:{{ "{{" }}SessionName{{ "}}" }}
     """
-    found = [one for one in _unfilled(context) if one.token.startswith(_TEMPLATE)]
-    if found:
+    if found := [one for one in _unfilled(context) if one.token.startswith(_TEMPLATE)]:
         token, item, kind, name = found[0]
         more = len({one.token for one in found}) - 1
         others = "" if not more else " and one more value" if more == 1 else f" and {more} more values"
