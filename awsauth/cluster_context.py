@@ -192,8 +192,7 @@ class ClusterContext:
             return MigrationFacts(bindings=bindings, notes=tuple(notes))
         calls = or_note(self.eks.entry_calls, notes, "the cluster in EKS")
         iam = self.iam_facts(document, [AccessEntry(arn) for arn in others], notes)
-        cluster = calls.cluster.arn if calls else ""
-        return MigrationFacts(cluster, iam, self._nodes(notes)[1], bindings, tuple(notes))
+        return MigrationFacts(calls.cluster.arn if calls else "", iam, self._nodes(notes)[1], bindings, tuple(notes))
 
     def iam_facts(self, document: Document, entries: Iterable[AccessEntry], notes: list[Finding]) -> IamFacts:
         """Return the facts of IAM about mapped principals and those of entries.

@@ -192,13 +192,11 @@ def _findings(snapshot: Snapshot, listing: RevisionList, proven: Sequence[Revisi
     for name, problem, _number in listing.invalid:
         message = f"{visible(name)} is not a usable revision. {problem}"
         impact = "The history leaves it out."
-        hint = "Look at it, and delete it if it is of no use."
-        yield warning("foreign-revision", message, impact, hint)
+        yield warning("foreign-revision", message, impact, "Look at it, and delete it if it is of no use.")
     if snapshot.head and not proven:
         message = f"The object names revision {snapshot.head.number}, which does not exist."
         impact = "The revision was deleted, or the object comes from elsewhere."
-        hint = "The next change goes on from it."
-        yield warning("broken-chain", message, impact, hint)
+        yield warning("broken-chain", message, impact, "The next change goes on from it.")
     elif proven and (problem := _broken_behind(proven[-1], listing)):
         yield _broken(f"Revision {proven[-1].number} {problem}.")
     elif earlier := rollback_candidates(listing, below=proven[-1].number if proven else 0):

@@ -88,8 +88,7 @@ class Access(NamedTuple):
 
     def of_caller(self, arn: str) -> Outcomes:
         """Return the mapping of the caller with an ARN."""
-        principal = principal_of(arn)
-        found = self.by_principal.get(principal, ())
+        found = self.by_principal.get(principal_of(arn), ())
         if found or account_of(arn) not in self.accounts:
             return found
         return (MappingEntry(canonical(arn), username=canonical(arn)),)

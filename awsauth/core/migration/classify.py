@@ -71,8 +71,7 @@ def migration_plan(
         last = _last_logins(choices.logs.last, seen)
         logins = [(item, last.get(casefold_arn(item.mapped.principal))) for item in items]
         items = tuple(replace(item, in_logs="seen" if at else "not seen", last_login=at) for item, at in logins)
-    notes = (*document.problems, *state.notes, *facts.notes)
-    return MigrationPlan(state.mode, items, notes, choices, facts.cluster)
+    return MigrationPlan(state.mode, items, (*document.problems, *state.notes, *facts.notes), choices, facts.cluster)
 
 
 def _last_logins(last: Mapping[str, datetime], seen: Collection[str]) -> dict[str, datetime]:
@@ -137,8 +136,7 @@ class _Classifier(NamedTuple):
         for key in PRINCIPAL_KEYS:
             for position, mapped in self.document.reading(key).positioned:
                 decides, found = counted.get(casefold_arn(mapped.principal), (key, {}))
-                item = MigrationItem(key, mapped, "dead", "")
-                yield self._item(item, position, found if decides == key else {})
+                yield self._item(MigrationItem(key, mapped, "dead", ""), position, found if decides == key else {})
         for mapped in self.document.reading("mapAccounts").mapped:
             item = MigrationItem("mapAccounts", mapped, "dead", "It is not an account, and matches no caller.")
             is_account = ACCOUNT_ID.fullmatch(mapped.principal)

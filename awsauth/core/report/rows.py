@@ -232,9 +232,7 @@ def _locations(document: Document) -> dict[str, Location]:
     return {principal: entry_location(document, reading, position) for reading, principal, position in places}
 
 
-def _row(
-    access: PrincipalAccess, location: Location | None, findings: tuple[Finding, ...], facts: ReportFacts
-) -> ReportRow:
+def _row(access: PrincipalAccess, at: Location | None, findings: tuple[Finding, ...], facts: ReportFacts) -> ReportRow:
     principal, entry = access.principal, access.entry
     kind = "account" if ":" not in principal else "user" if is_user(casefold_arn(principal)) else "role"
     node = _node_kind(MappingEntry(principal, access.username, access.groups))
@@ -248,8 +246,7 @@ def _row(
     is_all = access.decided_by == "nothing" or (facts.rbac and (entry is None or entry.type))
     if not is_all and ADMIN not in {one.right for one in summary if one.is_certain}:
         summary.append(RightSummary(UNCHECKED))
-    iam = _iam_status(access, facts.iam)
-    return ReportRow(access, kind, location, roles, tuple(summary), node, change, iam, findings)
+    return ReportRow(access, kind, at, roles, tuple(summary), node, change, _iam_status(access, facts.iam), findings)
 
 
 def _rights(access: PrincipalAccess, rbac: Rbac | None) -> Iterator[Right]:
