@@ -90,9 +90,6 @@ class AwsSession:
         made.is_of_environment = True
         return made
 
-    def __repr__(self) -> str:
-        return f"AwsSession(profile={self._profile!r}, region={self.given_region!r})"
-
     @cached_property
     def botocore(self) -> botocore.session.Session:
         """The session of botocore, which takes most of the time to a token to load."""

@@ -56,8 +56,8 @@ def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str
     """Return the contexts of the kubeconfig."""
     from awsauth.kube.kubeconfig import default_paths, read_kubeconfig
 
-    with contextlib.suppress(AwsAuthError, OSError):
-        named = _target(ctx).get("kubeconfig")
+    with contextlib.suppress(AwsAuthError, click.UsageError, OSError):
+        named = resolve_target(shared_options(ctx)).get("kubeconfig")
         return _starting(read_kubeconfig((Path(named),) if named else default_paths()).contexts, incomplete)
     return []
 
@@ -89,8 +89,8 @@ REVISIONS: Final = _completing("revisions")
 
 def _known(ctx: click.Context, *kinds: str) -> Iterable[str]:
     known = _NOTHING
-    with contextlib.suppress(AwsAuthError, OSError, ValueError, RuntimeError, KeyError, TypeError):
-        target = _target(ctx)
+    with contextlib.suppress(AwsAuthError, click.UsageError, OSError, ValueError, RuntimeError, KeyError, TypeError):
+        target = resolve_target(shared_options(ctx))
         file = target.get("file")
         if file and file != STANDARD_INPUT:
             from awsauth.client import AwsAuthClient
@@ -112,13 +112,6 @@ def _kept(raw: bytes) -> dict[str, list[str]]:
         found = json.loads(raw)
         return {kind: [str(one) for one in found.get(kind, ())] for kind in _KINDS}
     return _NOTHING
-
-
-def _target(ctx: click.Context) -> dict[str, Any]:
-    """Return the target that the words so far and the environment name."""
-    with contextlib.suppress(click.UsageError):
-        return resolve_target(shared_options(ctx))
-    return {}
 
 
 def _names_in(document: Document) -> dict[str, list[str]]:

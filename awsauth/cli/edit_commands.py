@@ -89,19 +89,16 @@ class _Editor(contextlib.AbstractContextManager["_Editor"]):
             raise EditError(f"The saved file cannot be read: {problem}.", hint=hint) from error
 
     def __exit__(self, *_: object) -> None:
+        is_kept = not self.is_done and self._file.exists()
+        with contextlib.suppress(OSError, ValueError):  # An edited text may be unreadable.
+            is_kept = is_kept and without_marks(self._saved()) != self._first
+        if is_kept:
+            again = targeted_command(self._invocation, "edit", "--from", str(self._file))
+            self._invocation.screen.tell(f"Your text is in {self._file}\nTo use it: {again}")
+            return
         with contextlib.suppress(OSError):
-            if not self.is_done and self._file.exists() and self._is_edited():
-                again = targeted_command(self._invocation, "edit", "--from", str(self._file))
-                self._invocation.screen.tell(f"Your text is in {self._file}\nTo use it: {again}")
-                return
             self._file.unlink(missing_ok=True)
             self._folder.rmdir()
-
-    def _is_edited(self) -> bool:
-        try:
-            return without_marks(self._saved()) != self._first
-        except (OSError, ValueError):
-            return True
 
     def _saved(self) -> str:
         return io.StringIO(read_file(self._file).decode(), newline=None).read()
