@@ -369,8 +369,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         choices = choices if choices is not None else MigrationChoices()
         if not isinstance(choices, MigrationChoices):
             raise UsageError("The choices are not MigrationChoices.", hint="Pass `awsauth.MigrationChoices(…)`.")
-        context, connection = self._cluster_context, self._connection
-        return Migration(choices, self._store, context, connection, self._entries, self.apply)
+        return Migration(choices, self._store, self._cluster_context, self._connection, self._entries, self.apply)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
         check_options(options)

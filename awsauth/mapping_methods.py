@@ -114,8 +114,7 @@ class SyncMethods(ReadOnlyClient):
         flags: Any = {"adopt": adopt, "allow_empty": allow_empty, "exclusive": exclusive, "entries": entries}
         flags |= {"restore_ownership": restore_ownership, "reason": reason, "allow": allow, "dry_run": dry_run}
         check_options(flags)
-        is_report = approved is None or isinstance(approved, SyncReport)
-        require(is_report, "approved", approved, "Pass the `sync` of an earlier result.")
+        require(isinstance(approved, SyncReport | None), "approved", approved, "Pass the `sync` of an earlier result.")
         if entries and (owner or if_mapped != "fail" or restore_ownership or exclusive):
             message = "owner, if_mapped, restore_ownership and exclusive are for mappings."
             raise UsageError(message, hint="Leave them out, or leave out entries=True.")

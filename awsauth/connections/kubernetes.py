@@ -12,7 +12,7 @@ from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import visible
 from awsauth.errors import UsageError
 from awsauth.kube import kubeconfig
-from awsauth.kube.address import proxy_for, without_userinfo
+from awsauth.kube.address import proxy_for
 from awsauth.kube.server import BearerTokens, KubeServer, TokenFile, can_serve_kubeconfig
 from awsauth.kube.transport import Transport
 from awsauth.options import ConnectionOptions, check_timeout
@@ -174,7 +174,7 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
 
         tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
     transport = Transport(_server(destination, _without_exec(user, tokens), tokens), options)
-    description = f"context {visible(destination.context)} at {visible(without_userinfo(destination.server))}"
+    description = f"context {visible(destination.context)} at {visible(transport.host)}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed, eks=_asked_here(signed, transport) if signed else None)
 
@@ -226,7 +226,7 @@ def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mappi
 def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
     """Return the server for a user whose token, if it has one, comes from `tokens`."""
     cluster = destination.cluster
-    proxy = cluster.get("proxy-url") or proxy_for(destination.server)
+    proxy = cluster.get("proxy-url") or proxy_for(cluster["server"])
     renewed = tokens if "token" in user else None
     if can_serve_kubeconfig(cluster, user, proxy):
         return KubeServer(cluster, user, renewed, proxy)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryRevision
@@ -47,7 +47,7 @@ _OURS: Final = {"app.kubernetes.io/managed-by": "awsauth"}
 DELETE: Final = command_line("kubectl", "delete", "clusterrolebinding", BRIDGE_GROUP)
 
 
-class EntryJournal:
+class EntryJournal(NamedTuple):
     """The history of a cluster's access entries.
 
     Each ``ControllerRevision`` in ``kube-system`` holds the entries before and after one change. A digest shows whether another client has altered it.
@@ -57,9 +57,8 @@ class EntryJournal:
         cluster_arn: The cluster. Objects of another one, such as from a backup, are not used.
     """
 
-    def __init__(self, transport: Transport, cluster_arn: str) -> None:
-        self._transport = transport
-        self._cluster_arn = cluster_arn
+    transport: Transport
+    cluster_arn: str
 
     def revisions(self) -> tuple[EntryRevision, ...]:
         """Return all revisions, newest first.
@@ -102,18 +101,18 @@ class EntryJournal:
     def discard(self, number: int) -> None:
         """Delete a revision; if that fails, it stays."""
         with suppress(AwsAuthError):
-            self._transport.delete(f"{REVISIONS_PATH}/{JOURNAL_NAME}-{number}")
+            self.transport.delete(f"{REVISIONS_PATH}/{JOURNAL_NAME}-{number}")
 
     def _create(self, revision: EntryRevision) -> bool:
         """Create the object of a revision; return False if its number is taken."""
-        number, kept = revision.number, {"cluster": self._cluster_arn, **revision.to_json()}
+        number, kept = revision.number, {"cluster": self.cluster_arn, **revision.to_json()}
         labels, annotations = {_LABEL: _OF_ENTRIES}, {_DIGEST: sha256_of(kept)}
         made = controller_revision(f"{JOURNAL_NAME}-{number}", number, kept, labels, annotations)
-        return create_object(self._transport, REVISIONS_PATH, made)
+        return create_object(self.transport, REVISIONS_PATH, made)
 
     def _objects(self) -> list[dict[str, Any]]:
         selector = f"{_LABEL}={_OF_ENTRIES}"
-        return retry_unavailable(lambda: list(list_objects(self._transport, REVISIONS_PATH, labelSelector=selector)))
+        return retry_unavailable(lambda: list(list_objects(self.transport, REVISIONS_PATH, labelSelector=selector)))
 
     def _read(self, value: dict[str, Any]) -> EntryRevision:
         """Return the revision in an object, with a `problem` if it cannot be used."""
@@ -121,7 +120,7 @@ class EntryJournal:
         kept: Any = value.get("data")
         with suppress(ValueError, KeyError, TypeError):
             if metadata["annotations"][_DIGEST] == sha256_of(kept) and kept["number"] == number:
-                if kept["cluster"] != self._cluster_arn:
+                if kept["cluster"] != self.cluster_arn:
                     return EntryRevision(number, problem=f"it is of the cluster {quoted(str(kept['cluster']), 200)}")
                 revision: EntryRevision = from_json(EntryRevision, kept)
                 return replace(revision, created=time_read(metadata["creationTimestamp"]))

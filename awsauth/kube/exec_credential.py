@@ -98,7 +98,7 @@ class ExecPlugin:
 
     def _run(self) -> ExecCredential:
         try:
-            return _credential(self._printed(), self._version)
+            return _credential(self._printed(), self._one_of("apiVersion", _VERSIONS))
         except FileNotFoundError as error:
             hint = self._config.get("installHint")
             raise self._failed("there is no such program", hint if isinstance(hint, str) else "") from error
@@ -128,10 +128,6 @@ class ExecPlugin:
         if code:
             raise ValueError(f"it ended with {code}, and its message is not shown, because it may hold a secret")
         return printed
-
-    @property
-    def _version(self) -> str:
-        return self._one_of("apiVersion", _VERSIONS)
 
     def _one_of(self, name: str, values: tuple[str, ...], default: str = "") -> str:
         value = self._config.get(name) or default
@@ -167,7 +163,7 @@ class ExecPlugin:
         named: Any = self._config.get("env") or []
         if not isinstance(named, list) or not all(isinstance(one, dict) for one in named):
             raise ValueError("its `env` is not a list of names and values")
-        version, spec = self._version, dict[str, Any](interactive=is_interactive)
+        version, spec = self._one_of("apiVersion", _VERSIONS), dict[str, Any](interactive=is_interactive)
         if self._config.get("provideClusterInfo"):
             spec["cluster"] = self._cluster_info()
         info = json.dumps({"kind": "ExecCredential", "apiVersion": version, "spec": spec})

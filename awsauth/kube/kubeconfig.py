@@ -112,11 +112,6 @@ class ResolvedContext:
     files: tuple[str, ...]
 
     @property
-    def server(self) -> str:
-        """The API server's address."""
-        return str(self.cluster["server"])
-
-    @property
     def acts_as(self) -> tuple[str | None, Sequence[str]]:
         """The user (or None) and groups to impersonate (``as``, ``as-groups``).
 

@@ -89,8 +89,7 @@ class Snapshot(NamedTuple):
     @property
     def own_head(self) -> Head | None:
         """The revision that the object names, if it is the revision of this very state."""
-        is_own = self.exists and self.head and self.head.is_of(self.data, self.binary_data)
-        return self.head if is_own else None
+        return self.head if self.exists and self.head and self.head.is_of(self.data, self.binary_data) else None
 
 
 class InvalidRevision(NamedTuple):

@@ -83,7 +83,7 @@ class ProbeResult(NamedTuple):
         return f"accepted as {self.user}" + (f", without the permission to {lacking}" if lacking else "")
 
 
-class TokenProbe:
+class TokenProbe(NamedTuple):
     """Probes one cluster with new tokens of one identity.
 
     Args:
@@ -92,10 +92,9 @@ class TokenProbe:
         rules: The permissions to check with each token.
     """
 
-    def __init__(self, tokens: TokenSource, transport: Transport, rules: tuple[RbacRule, ...] = ()) -> None:
-        self.tokens: Final = tokens
-        self.transport: Final = transport
-        self._rules = rules
+    tokens: TokenSource
+    transport: Transport
+    rules: tuple[RbacRule, ...] = ()
 
     def look(self) -> ProbeResult:
         """Return the result for a new token.
@@ -110,8 +109,8 @@ class TokenProbe:
         except errors.AuthenticationError:
             return ProbeResult(authenticated=False)
         except errors.ForbiddenError:
-            return ProbeResult(authenticated=True, missing_permissions=self._rules)
-        lacking = missing(transport, self._rules)
+            return ProbeResult(authenticated=True, missing_permissions=self.rules)
+        lacking = missing(transport, self.rules)
         if not found:
             return ProbeResult(authenticated=True, missing_permissions=lacking)
         return ProbeResult(True, found.username, found.own_groups, lacking)
@@ -183,8 +182,7 @@ def apply_and_verify(
     if reverter:
         reverter.arm(result.revision or 0, before, result.document)
         _verify(witnesses, reverter, revert_after)
-    findings = _waited(witnesses, wait) if wait else ()
-    return replace(result, findings=(*result.findings, *findings))
+    return replace(result, findings=(*result.findings, *(_waited(witnesses, wait) if wait else ())))
 
 
 def _witnesses(connection: Connection | None, options: Options) -> list[_Witness]:

@@ -130,7 +130,7 @@ def test_what_is_not_known_is_left_to_the_kubernetes_client(
 
     def of_kubeconfig(destination: kubeconfig.ResolvedContext, *_: object) -> client_server.OfficialClientServer:
         left.append(destination)
-        return client_server.OfficialClientServer(ApiClient(Configuration(host=destination.server)))
+        return client_server.OfficialClientServer(ApiClient(Configuration(host=destination.cluster["server"])))
 
     monkeypatch.setattr(client_server, "of_kubeconfig", of_kubeconfig)
     said = {"server": "https://example.com", **cluster_says}
