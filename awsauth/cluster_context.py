@@ -171,8 +171,7 @@ class ClusterContext:
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
             if cluster.maps_sso_roles(document):
-                roles = or_note(self.eks.sso_roles, notes, "the SSO roles") or ()
-                found += cluster.replaced_sso_roles(document, roles)
+                found += cluster.replaced_sso_roles(document, or_note(self.eks.sso_roles, notes, "the SSO roles") or ())
         owners = or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
         found += cluster.owned_revisions(owners)
         if not exists:

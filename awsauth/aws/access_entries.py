@@ -204,9 +204,8 @@ class AccessEntries:
         """
         if self.cluster.authentication_mode == "CONFIG_MAP":
             return ReadEntries()
-        principals = self.principals()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            found = list(pool.map(self._read, principals))
+            found = list(pool.map(self._read, self.principals()))
         notes = dict.fromkeys(note for _, note in found if note)
         unread = frozenset(entry.principal_arn for entry, note in found if entry and note)
         return ReadEntries(tuple(entry for entry, _ in found if entry), tuple(notes), unread)

@@ -147,9 +147,8 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
             owners = owners_in(invocation, client)
             view = client.access()
         shown = [one for one in view.principals if matches_pattern(pattern, one.principal, one.username, *one.groups)]
-        rows = list_mappings(document, pattern, invocation.policy)
         mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in view.principals}
-        listed = [_noted(row, owners, mapped) for row in rows]
+        listed = [_noted(row, owners, mapped) for row in list_mappings(document, pattern, invocation.policy)]
         remember(invocation.target, document)
     cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
     access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None

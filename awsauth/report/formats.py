@@ -29,8 +29,7 @@ def report_as_csv(report: AccessReport) -> str:
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in report.principals:
-        cells = map(visible, row.cells)
-        writer.writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
+        writer.writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in map(visible, row.cells)])
     return text.getvalue().rstrip("\n")
 
 

@@ -287,8 +287,7 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
         again = Document({**after.data, **json.loads(applied)["data"]})
     except (ValueError, TypeError, KeyError, UsageError, RecursionError):
         message = f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read."
-        impact = "Applying that manifest again can undo the change."
-        yield warning(LAST_APPLIED, message, impact, KUBECTL_APPLY.hint)
+        yield warning(LAST_APPLIED, message, "Applying that manifest again can undo the change.", KUBECTL_APPLY.hint)
         return
     if found := diff(after, again):
         message = "kubectl apply made the object from a manifest that differs."

@@ -70,8 +70,7 @@ def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
         hint = _moved(text, fields(earlier[1]), fields(last[1]), earlier, last)
         if len(top.get("kind", [])) > 1 < len(top.get("metadata", [])):
             again = min(line_of(text, pairs[1][0].start) for pairs in top.values() if len(pairs) > 1)
-            first = line_of(text, found.document.start)
-            remove = f"Remove lines {first} to {again - 1}"
+            remove = f"Remove lines {line_of(text, found.document.start)} to {again - 1}"
             hint = f"Two manifests follow each other. {remove}, or put each into its own file."
         yield _repetition(text, earlier, last, hint, fix if is_safe else ())
     for earlier, last in ((pair, pairs[-1]) for pairs in _by_name(data).values() for pair in pairs[:-1]):

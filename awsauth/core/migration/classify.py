@@ -139,9 +139,8 @@ class _Classifier(NamedTuple):
                 yield self._item(MigrationItem(key, mapped, "dead", ""), position, found if decides == key else {})
         for mapped in self.document.reading("mapAccounts").mapped:
             item = MigrationItem("mapAccounts", mapped, "dead", "It is not an account, and matches no caller.")
-            is_account = ACCOUNT_ID.fullmatch(mapped.principal)
             reason = "An access entry is for one principal. Logs show which ones come in."
-            yield self._impossible(item, reason) if is_account else item
+            yield self._impossible(item, reason) if ACCOUNT_ID.fullmatch(mapped.principal) else item
         for mapped in (MappingEntry(arn, arn) for arn in seen):
             yield self._item(MigrationItem("mapAccounts", mapped, "dead", ""), 0, {0: mapped})
 
@@ -340,8 +339,7 @@ class _Names:
         return instead
 
     def _can_be(self, template: str, name: str) -> bool:
-        mapped = MappingEntry(self._principal, template)
-        return bool(template) and conditions_for(mapped, [template], name) is not None
+        return bool(template) and conditions_for(MappingEntry(self._principal, template), [template], name) is not None
 
     def _bind(self, kind: str, name: str, bound: Iterable[Binding], own_uses: int = 0) -> None:
         """Add a copy of each binding, with one subject instead of its own."""

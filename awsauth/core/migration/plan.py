@@ -139,8 +139,7 @@ class MigrationItem(JsonValue):
         seen = f"Last login in the logs: {time_text(self.last_login)}." if self.last_login else ""
         seen = seen or "No login in the logs." * (self.in_logs == "not seen")
         named = f"{quoted(self.mapped.principal, 200)}: {self.reason}"
-        texts = (named, *self.differs, self.unproven, gives, proof, seen)
-        return " ".join(filter(None, texts))
+        return " ".join(filter(None, [named, *self.differs, self.unproven, gives, proof, seen]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,9 +179,8 @@ def _unknown(principal: str, policy: str) -> Finding:
 
 
 def _unread(document: Document, entries: EntriesState) -> tuple[Finding, ...]:
-    unread = (reading for reading in map(document.reading, KEYS) if not reading.entries)
-    problems = (document.located(problem) for reading in unread for problem in reading.findings)
-    return (*problems, *entries.notes)
+    problems = (one for reading in map(document.reading, KEYS) if not reading.entries for one in reading.findings)
+    return (*map(document.located, problems), *entries.notes)
 
 
 def _candidates(document: Document, entries: EntriesState, usernames: Iterable[str]) -> Iterator[_Candidate]:
@@ -199,8 +198,7 @@ def _candidates(document: Document, entries: EntriesState, usernames: Iterable[s
             if not (entry and entry.type):
                 yield _Candidate(key, mapped, conditions, entry_location(document, document.reading(key), position))
     for entry in present.values():
-        mapped = MappingEntry(entry.principal_arn, entry.username, entry.groups)
-        yield _Candidate("access entry", mapped, entry=entry)
+        yield _Candidate("access entry", MappingEntry(entry.principal_arn, entry.username, entry.groups), entry=entry)
 
 
 def _by_mapping(document: Document) -> Iterator[_Place]:
