@@ -111,9 +111,8 @@ class Diff(JsonValue):
         """Return the difference as Markdown, for a pull request or a release's page."""
         if not self:
             return "No change.\n"
-        rows = []
-        for kind, name, told in self._in_words("access entry", code):
-            rows.append(": ".join(filter(None, [f"- {_SIGN_WORDS[kind]} {name}", "; ".join(told)])))
+        changes = ((f"- {_SIGN_WORDS[kind]} {name}", told) for kind, name, told in self._in_words("access entry", code))
+        rows = [": ".join(filter(None, [change, "; ".join(told)])) for change, told in changes]
         rows += [f"- {code(effect.principal)} {effect.told(code)}" for effect in self._other_effects()]
         blocks = [fenced(text, "diff") for text in self.texts.values()]
         return "\n\n".join(["\n".join(rows), *blocks] if rows else blocks) + "\n"

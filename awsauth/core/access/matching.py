@@ -111,9 +111,7 @@ def counting(
     for key in PRINCIPAL_KEYS:
         reading = document.reading(key)
         found = kept_entries(reading, principals) if reading.entries else {}
-        for arn, entries in found.items():
-            if arn not in seen:
-                yield key, arn, entries
+        yield from ((key, arn, entries) for arn, entries in found.items() if arn not in seen)
         seen.update(found)
 
 

@@ -366,10 +366,9 @@ def _values(text: str, *, is_json: bool = True) -> tuple[Any, Mapping[Path, str]
     if is_json and text.lstrip()[:1] == "{":
         if len(text) > _LARGEST_JSON:
             raise FragmentError(f"The fragment is too large: JSON may have {_LARGEST_JSON // 2**20} MiB.", hint=_SPLIT)
-        try:
+        # A flow mapping of YAML looks alike, and the other reader names the place.
+        with contextlib.suppress(ValueError, RecursionError):
             return json.loads(text, object_pairs_hook=unique_fields), {}
-        except (ValueError, RecursionError):
-            pass  # A flow mapping of YAML looks alike, and the other reader names the place.
     try:
         return parse_input(text)
     except YamlInputError as error:

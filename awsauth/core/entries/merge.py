@@ -42,9 +42,7 @@ class EntryDiff(JsonValue):
     @in_json()
     def kind(self) -> str:
         """The kind: ``added``, ``removed`` or ``changed``."""
-        if self.before and self.after:
-            return "changed"
-        return "removed" if self.before else "added"
+        return "added" if not self.before else "changed" if self.after else "removed"
 
 
 def merge_entries(entries: Iterable[AccessEntry], changes: Iterable[c.EntryChange]) -> tuple[EntryDiff, ...]:

@@ -295,8 +295,7 @@ def _principals(document: Document, state: EntriesState, owners: Mapping[str, st
         yield _by_entry(entry, mapped=True) if entry else _by_mapping(mapped, state, owner)
     for account in document.accounts:
         yield _by_mapping(MappingEntry(account), state, owners.get(f"account/{account}", ""))
-    for entry in left.values():
-        yield _by_entry(entry, mapped=False)
+    yield from (_by_entry(entry, mapped=False) for entry in left.values())
 
 
 def _by_entry(entry: AccessEntry, *, mapped: bool) -> PrincipalAccess:

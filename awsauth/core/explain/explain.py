@@ -190,9 +190,7 @@ def add_entries(explanation: Explanation, state: EntriesState) -> Explanation:
         explanation: The explanation of ``aws-auth`` alone.
         state: The access entries; an unknown mode counts as ``CONFIG_MAP``, and makes the verdict ``depends``.
     """
-    found = _by_state(explanation, state)
-    if state.mode is None:
-        found = replace(found, verdict="depends")
+    found = replace(explanation, verdict="depends") if state.mode is None else _by_state(explanation, state)
     return replace(found, conditions=(*found.conditions, *(note.message for note in state.notes)))
 
 
