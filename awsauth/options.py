@@ -110,7 +110,8 @@ def check_options(options: Options) -> None:
         elif name in _SECONDS:
             _check_seconds(name, value)
         elif name == "verify":
-            _check_verify(value)
+            is_right = isinstance(value, (list, tuple)) and all(one == CALLER or _is_role(one) for one in value)
+            require(is_right, name, value, 'Pass a list of ARNs of roles that the caller may assume, or ["caller"].')
         elif name == "reason":
             require(isinstance(value, str), name, value, "Pass a text.")
         else:
@@ -162,11 +163,6 @@ def _check_seconds(name: str, value: Any) -> None:
     least, most = _SECONDS[name]
     is_right = _is_number(value) and (value == 0 or least <= value <= most)
     require(is_right, name, value, f"Pass seconds, {least:g} to {most:g}; 0 for none.")
-
-
-def _check_verify(value: Any) -> None:
-    is_right = isinstance(value, (list, tuple)) and all(name == CALLER or _is_role(name) for name in value)
-    require(is_right, "verify", value, 'Pass a list of ARNs of roles that the caller may assume, or ["caller"].')
 
 
 def _is_role(name: Any) -> bool:

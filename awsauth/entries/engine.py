@@ -376,9 +376,8 @@ def _sent(calls: AccessEntries, arn: str, step: Step) -> bool:
         return True
     if policy is None:
         return calls.update(entry)
-    if step.action == "associate":
-        return calls.associate(arn, policy)
-    return calls.disassociate(arn, policy)
+    send = calls.associate if step.action == "associate" else calls.disassociate
+    return send(arn, policy)
 
 
 def _takes(diff: EntryDiff) -> bool:

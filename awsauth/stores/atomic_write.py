@@ -264,8 +264,7 @@ def _give(fd: int, owner: os.stat_result, mode: int) -> None:
 
 def _clear(folder: Folder, prefix: str) -> None:
     """Remove the temporary files of killed writers."""
-    pattern = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
-    for name in filter(pattern.fullmatch, folder.names()):
+    for name in filter(re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp").fullmatch, folder.names()):
         status = folder.find(name)
         is_old = status and time.time() - status.st_mtime > LEFT_BEHIND
         if status and is_old and stat.S_ISREG(status.st_mode) and _is_ours(status):

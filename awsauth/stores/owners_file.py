@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from awsauth.core.revisions.info import OWNER_PREFIX
 from awsauth.core.text.display import visible
@@ -17,20 +18,19 @@ from awsauth.errors import FileError
 from awsauth.stores.atomic_write import Folder, is_root, replace_file
 
 
-class OwnersFile:
+class OwnersFile(NamedTuple):
     """The records of owners of a manifest, as annotations of a ConfigMap.
 
     Args:
         manifest: The manifest file; symbolic links are followed each time.
     """
 
-    def __init__(self, manifest: Path) -> None:
-        self._manifest = manifest
+    manifest: Path
 
     @property
     def path(self) -> Path:
         """Where the file is."""
-        target = Path(os.path.realpath(self._manifest))
+        target = Path(os.path.realpath(self.manifest))
         return target.with_name(f".{target.name}.owners.json")
 
     def read(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ class OwnersFile:
             yield
         except BaseException:
             with contextlib.suppress(OSError):
-                self.path.unlink() if raw is None else self._replace(raw)
+                self.path.unlink() if raw is None else self._put(raw)
             raise
         try:
             self.write(after)
@@ -91,10 +91,10 @@ class OwnersFile:
             OSError: the file cannot be written.
         """
         records = {name.removeprefix(OWNER_PREFIX): json.loads(text) for name, text in owners.items()}
-        self._replace(json.dumps(records, indent=1, sort_keys=True).encode() + b"\n")
+        self._put(json.dumps(records, indent=1, sort_keys=True).encode() + b"\n")
 
-    def _replace(self, raw: bytes) -> None:
-        path, manifest = self.path, self._manifest.stat()
+    def _put(self, raw: bytes) -> None:
+        path, manifest = self.path, self.manifest.stat()
         owner = manifest if is_root() else None
         with Folder(path.parent) as folder:
             replace_file(folder, path.name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{path.name}.")
