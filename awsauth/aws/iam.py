@@ -179,8 +179,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tu
     arn = canonical_role(role) if by_arn else ""
     try:
         if by_arn and account_of(arn) != (own := own_arn(session)).account:
-            why = f"It belongs to another account than the caller: {own.account}."
-            return arn, (_not_checked(arn, why),)
+            return arn, (_not_checked(arn, f"It belongs to another account than the caller: {own.account}."),)
         found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
         if not by_arn:

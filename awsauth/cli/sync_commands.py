@@ -193,8 +193,7 @@ def init_command(invocation: Invocation, /, *, owner: str) -> None:
     """
     with invocation.client() as client, invocation.waiting():
         document, owners = client.read(), owners_in(invocation, client)
-    owned = {name for name, other in owners.items() if other != owner}
-    fragment, left_out = initial_fragment(document, owner, owned)
+    fragment, left_out = initial_fragment(document, owner, {name for name, other in owners.items() if other != owner})
     for line in left_out:
         invocation.screen.tell(f"Left out: {visible(line)}.")
     invocation.screen.print(fragment_text(fragment).rstrip("\n"))

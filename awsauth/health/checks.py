@@ -251,8 +251,7 @@ class _HealthCheck:
     def _unknown(self, error: AuthenticationError) -> AwsAuthError:
         from awsauth.aws.errors import clock_difference
 
-        explanation = self._explained(self.arn)
-        return unknown(Caller(self.arn), self._target(), explanation, clock_difference(error.stamp))
+        return unknown(Caller(self.arn), self._target(), self._explained(self.arn), clock_difference(error.stamp))
 
     def _target(self) -> EksTarget:
         from awsauth.connections.eks import EksConnection

@@ -156,8 +156,7 @@ def _values(caller: Caller) -> dict[str, str | None]:
     """Return the values of the templates, in the order of `TAKES`."""
     session = caller.session_name
     dashed = None if session is None else session.replace("@", "-")
-    values = (None, caller.account, dashed, session, caller.access_key_id)
-    return dict(zip(TAKES, values, strict=True))
+    return dict(zip(TAKES, (None, caller.account, dashed, session, caller.access_key_id), strict=True))
 
 
 def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) -> tuple[str, ...] | None:

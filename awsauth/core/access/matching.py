@@ -281,8 +281,7 @@ def matches_literals(literals: list[str], text: str) -> bool:
 def lost_groups(before: Outcomes, after: Outcomes) -> list[str]:
     """Return the groups that are no longer certain, or no longer possible."""
     certain = _in_all(before) - _in_all(after)
-    possible = _in_any(before) - _in_any(after)
-    return sorted(certain | possible)
+    return sorted(certain | (_in_any(before) - _in_any(after)))
 
 
 def gains(before: Outcomes, after: Outcomes) -> bool:

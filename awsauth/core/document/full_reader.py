@@ -77,8 +77,7 @@ def _list_layout(text: str, root: nodes.Node | None) -> ListLayout:
 def _stands_alone(text: str, node: nodes.Node) -> bool:
     """Whether nothing else is on the line of a node."""
     before = text[line_start(text, node.start) : node.start]
-    after = text[node.end : line_end(text, node.end)]
-    return not before.strip(" ") and not after.strip()
+    return not before.strip(" ") and not text[node.end : line_end(text, node.end)].strip()
 
 
 def _content_end(text: str, node: nodes.Node) -> int:

@@ -293,8 +293,7 @@ def _list_start(lines: Sequence[str], fault: int) -> int:
 def _columns(above: Sequence[str]) -> Iterator[int]:
     """Yield the columns of the lines above, and after their dashes, nearest first."""
     starts = (_START.match(line) for line in reversed(above[-_LINES_ABOVE:]))
-    found = (column for match in starts if match for column, c in enumerate(match[0]) if c != " ")
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(column for match in starts if match for column, c in enumerate(match[0]) if c != " ")
 
 
 def _reads(key: Key, text: str) -> str:

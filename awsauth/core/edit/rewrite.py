@@ -84,8 +84,7 @@ def _has_effect(
         for index in range(start, len(reading.entries) - behind)
         if index not in changed or changed[index] is not None
     ]
-    found = [after.entries[index].mapped for index in range(start, len(after.entries) - behind)]
-    return found == [*wanted, *added]
+    return [after.entries[index].mapped for index in range(start, len(after.entries) - behind)] == [*wanted, *added]
 
 
 def check_editable(reading: ParsedList) -> None:
