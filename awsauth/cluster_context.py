@@ -94,9 +94,8 @@ class ClusterContext:
         from awsauth.core.guards.entries import mapping_of  # no change of mappings needs it
 
         around = case.context
-        altered = {diff.principal_arn for diff in around.entry_diffs}
         admins = [one for one in around.access_entries if makes_admin(one.principal, (mapping_of(one, ()),), case)]
-        kept = frozenset(one.principal_arn for one in admins) - altered
+        kept = frozenset(one.principal_arn for one in admins) - {diff.principal_arn for diff in around.entry_diffs}
         if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()
         facts = or_note(partial(eks.iam_facts, admins), notes, "the principals of access entries")

@@ -46,8 +46,7 @@ def findings_as_sarif(
         # Without the line, so that a finding stays the same one when lines move.
         mark = sha256_of([finding.code, finding.principal, at.key if at else "", at.text if at else ""])
         seen[mark] += 1
-        fingerprints = {"awsauth/v1": f"{mark}:{seen[mark]}"}
-        place = {"locations": [_location(finding, file)], "partialFingerprints": fingerprints}
+        place = {"locations": [_location(finding, file)], "partialFingerprints": {"awsauth/v1": f"{mark}:{seen[mark]}"}}
         results.append({"ruleId": finding.code, **told, **place})
     driver = {"name": "awsauth", "semanticVersion": __version__, "rules": list(rules.values())}
     run = {

@@ -144,8 +144,7 @@ def _is_equal(mapped: MappingEntry, entry: AccessEntry) -> bool:
     """
     if not entry.type or (mapped.username, bool(entry.policies)) != (entry.username, entry.is_administrator):
         return False
-    masters = {SYSTEM_MASTERS} if entry.is_administrator else set()
-    return set(mapped.groups) == masters | set(entry.groups)
+    return set(mapped.groups) == {*entry.groups, *([SYSTEM_MASTERS] if entry.is_administrator else [])}
 
 
 def _nodes_as_standard(entry: AccessEntry, at: Location | None = None) -> Finding:
