@@ -25,9 +25,7 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 from awsauth.errors import ManifestError
 
-_CONFIG_MAP: Final = re.compile(
-    r"""(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", re.MULTILINE
-)
+_CONFIG_MAP: Final = re.compile(r"""(?m)(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""")
 
 
 def document_in(raw: str | bytes) -> Document | None:
