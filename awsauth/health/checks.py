@@ -250,17 +250,14 @@ class _HealthCheck:
 
     def _unknown(self, error: AuthenticationError) -> AwsAuthError:
         from awsauth.aws.errors import clock_difference
-
-        return unknown(Caller(self.arn), self._target(), self._explained(self.arn), clock_difference(error.stamp))
-
-    def _target(self) -> EksTarget:
         from awsauth.connections.eks import EksConnection
 
-        connection = self.connection
+        connection, signing = self.connection, self._signing
         # The token of a local cluster has its id, not its name.
-        name = connection.cluster.name if isinstance(connection, EksConnection) else self._signing.cluster_id
-        profile = self._signing.session.botocore.profile or ""
-        return EksTarget(name, self._signing.region, self._mode() != "API", profile)
+        name = connection.cluster.name if isinstance(connection, EksConnection) else signing.cluster_id
+        target = EksTarget(name, signing.region, self._mode() != "API", signing.session.botocore.profile or "")
+        explanation = self._explained(self.arn)
+        return unknown(Caller(self.arn), target, explanation, clock_difference(error.stamp))
 
     def _mode(self) -> AuthenticationMode | None:
         """Return the authentication mode; None if it is not known."""

@@ -9,8 +9,6 @@ from awsauth.core.serialization import JsonValue, in_json
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsAuthError, CredentialsError
 
-StepResult = Literal["passed", "failed", "skipped", "warning"]
-
 # The steps of a health check. They are the source of the AWS credentials; the identity that STS sees; a token
 # signed with them; the connection and certificate of the API server; the identity that it sees; the rights of that
 # identity; whether another tool removed nodes or administrators; and whether nodes can join.
@@ -33,7 +31,7 @@ class HealthStep(JsonValue):
     """
 
     name: str
-    result: StepResult
+    result: Literal["passed", "failed", "skipped", "warning"]
     detail: str = ""
     seconds: float = 0.0
     cause: str = ""

@@ -81,7 +81,10 @@ class AccessRepair:
         self._client = client
         self._caller = caller
         self._request = request
-        self._rbac = _administrators_by_rbac(transport)
+        self._rbac = GuardContext()
+        with suppress(ForbiddenError):
+            found = read_bindings(transport)
+            self._rbac = GuardContext(admin_usernames=found.admin_usernames, admin_groups=found.admin_groups)
 
     def pending(self) -> RepairRequest | None:
         """Return the repair with its revision, or None if it would change nothing.
@@ -188,11 +191,3 @@ class AccessRepair:
         change = "EnsureRole(role_arn" if self._caller.is_role else "EnsureUser(user_arn"
         made = f'awsauth.{change}="{self._caller.canonical_arn}", username="admin", groups=["{SYSTEM_MASTERS}"])'
         return f"Pass changes that map an administrator: changes=[{made}]."
-
-
-def _administrators_by_rbac(transport: Transport) -> GuardContext:
-    """Return the administrators that RBAC binds, as far as they can be read."""
-    with suppress(ForbiddenError):
-        found = read_bindings(transport)
-        return GuardContext(admin_usernames=found.admin_usernames, admin_groups=found.admin_groups)
-    return GuardContext()
