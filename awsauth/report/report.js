@@ -202,6 +202,7 @@
   search.form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", showTarget);
   filter();
+  clearTimeout(waiting); // a second drawing would take the focus away from the first
   draw();
   showTarget();
 })();

@@ -24,8 +24,10 @@ def test_a_row_has_what_the_cluster_eks_and_iam_know(entries: Entries) -> None:
     entries.mode("API_AND_CONFIG_MAP")
     entries.stage.cluster.put_aws_auth(GOOD)
     cluster = entries.stage.cluster
-    cluster.kubectl("create", "clusterrolebinding", "report-viewers", "--clusterrole=view", "--group=viewers")
-    cluster.kubectl("create", "rolebinding", "report-edits", "--clusterrole=edit", "--group=devs", "-n", "default")
+    # No controller fills `view` and `edit` in here, so the roles that they select stand for them.
+    view, edit = "system:aggregate-to-view", "system:aggregate-to-edit"
+    cluster.kubectl("create", "clusterrolebinding", "report-viewers", f"--clusterrole={view}", "--group=viewers")
+    cluster.kubectl("create", "rolebinding", "report-edits", f"--clusterrole={edit}", "--group=devs", "-n", "default")
     try:
         with entries.client(author="me") as client:
             client.apply(EnsureEntry(principal_arn=DEV, groups=["devs"], policies=[VIEW]), reason="a new team")
@@ -44,9 +46,9 @@ def test_a_row_has_what_the_cluster_eks_and_iam_know(entries: Entries) -> None:
     assert dev.last_change
     assert (dev.last_change.revision, dev.last_change.reason) == (1, "a new team")
     assert "recover-ops" in dev.last_change.by
-    assert [str(one) for one in dev.roles or ()] == ["ClusterRole edit in default"]
+    assert [str(one) for one in dev.roles or ()] == [f"ClusterRole {edit} in default"]
     assert "secrets in default" in [str(one) for one in dev.rights]
-    assert [str(one) for one in seer.roles or ()] == ["ClusterRole view"]
+    assert [str(one) for one in seer.roles or ()] == [f"ClusterRole {view}"]
     assert [str(one) for one in seer.rights] == ["read only"]
     assert seer.last_change
     assert seer.last_change.reason == "Grafana"
