@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -213,11 +213,13 @@ def access_report(
     """Return the report of the access that a document and access entries give."""
     found = grouped((casefold_arn(one.principal), one) for one in facts.findings)
     locations = _locations(document)
+    known = {one.entry.principal if one.entry else casefold_arn(one.principal) for one in view.principals}
     rows = []
     for access in view.principals:
         keys = dict.fromkeys([casefold_arn(access.principal), access.entry.principal if access.entry else ""])
         findings = tuple(one for key in keys if key for one in found.pop(key, ()))
-        rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, facts))
+        found_rights = list(_rights(access, facts.rbac, known))
+        rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, found_rights, facts))
     others = grouped((one.code == NOT_LOOKED_AT, one) for findings in found.values() for one in findings)
     lost = [_unread(key) for key in KEYS if document.reading(key).findings and not document.reading(key).entries]
     unchecked = dict.fromkeys([*lost, *view.notes, *facts.notes, *others[True]])
@@ -232,14 +234,15 @@ def _locations(document: Document) -> dict[str, Location]:
     return {principal: entry_location(document, reading, position) for reading, principal, position in places}
 
 
-def _row(access: PrincipalAccess, at: Location | None, findings: tuple[Finding, ...], facts: ReportFacts) -> ReportRow:
+def _row(
+    access: PrincipalAccess, at: Location | None, findings: tuple[Finding, ...], found: list[Right], facts: ReportFacts
+) -> ReportRow:
     principal, entry = access.principal, access.entry
     kind = "account" if ":" not in principal else "user" if is_user(casefold_arn(principal)) else "role"
     node = _node_kind(MappingEntry(principal, access.username, access.groups))
     if entry:
         node = entry.type if entry.lets_nodes_in else ""
     change = facts.changes.get(principal if entry else casefold_arn(principal))
-    found = list(_rights(access, facts.rbac))
     bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
     roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None
     summary = [RightSummary(NODES)] * bool(node) + summarized(found)
@@ -249,11 +252,15 @@ def _row(access: PrincipalAccess, at: Location | None, findings: tuple[Finding, 
     return ReportRow(access, kind, at, roles, tuple(summary), node, change, _iam_status(access, facts.iam), findings)
 
 
-def _rights(access: PrincipalAccess, rbac: Rbac | None) -> Iterator[Right]:
-    """Yield the rights of a principal, as far as they are known."""
+def _rights(access: PrincipalAccess, rbac: Rbac | None, known: Collection[str]) -> Iterator[Right]:
+    """Yield the rights of a principal, as far as they are known.
+
+    An account gives no access to its principals that have a row of their own (`known`).
+    """
     named = [MappingEntry(access.principal, access.username, access.groups)]
     if rbac and ":" not in access.principal:  # each principal of an account has its ARN as username
-        names = (name for name in rbac.bindings.usernames if account_of(name) == access.principal)
+        bound = (name for name in rbac.bindings.usernames if account_of(name) == access.principal)
+        names = (name for name in bound if casefold_arn(name) not in known)
         named = [MappingEntry(name, name) for name in names] or named
     for mapped in named if access.decided_by != "nothing" else ():
         yield from rights(mapped, rbac or Rbac(), access.entry.policies if access.entry else ())

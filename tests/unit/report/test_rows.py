@@ -115,6 +115,16 @@ def test_an_account_has_the_rights_of_its_principals_that_a_binding_names() -> N
     assert [str(one) for one in row.rights] == ["cluster-admin"]
 
 
+def test_an_account_has_no_rights_of_its_principals_with_a_mapping() -> None:
+    name = "arn:aws:iam::444455556666:user/guest"
+    bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
+    document = Document({"mapAccounts": '- "444455556666"', "mapUsers": f"- userarn: {name}\n  username: guest\n"})
+    view = access_view(document, EntriesState(), {})
+    found = {row.kind: row.rights for row in access_report("x", MADE, document, view, facts).principals}
+    assert found == {"user": (), "account": ()}
+
+
 def test_a_finding_is_with_its_principal_and_otherwise_with_the_cluster() -> None:
     found = report()
     shown = {row.access.principal.rpartition("/")[2]: [one.code for one in row.findings] for row in found.principals}
