@@ -163,7 +163,8 @@ def _respelt(text: str, name: nodes.Node, value: nodes.Node, right: str, *, in_f
         is_text = bool(value.value) and (bool(value.style) or plain_type(value.value) == "string")
         if not is_text or not _is_simple(text, value) or not _ONE_GROUP.fullmatch(group):
             return None
-        splices.append(Splice(value.start, value.end, f"[{write_scalar(group, 'double', flow=True)}]"))
+        shown = f"[{write_scalar(group, 'double', flow=True)}]"
+        splices.append(Splice(value.start, value.end, shown))
     elif value.kind != ("sequence" if right == "groups" else "scalar") or (right != "groups" and not value.value):
         return None
     elif right == "groups" and (in_flow or value.style != "flow"):
