@@ -47,7 +47,7 @@ _COMMANDS: Final = {
     "snapshot": ("history_commands", "Record the live state as a revision."),
     "prune": ("history_commands", "Delete old revisions."),
     "export": ("entry_commands", "Print access entries as infrastructure code."),
-    "migrate": ("migration_commands", "Plan the way from mappings to access entries."),
+    "migrate": ("migration_commands", "Move a cluster from mappings to access entries."),
     "whoami": ("cluster_commands", "Show your AWS identity."),
     "health": ("cluster_commands", "Check your access to a cluster, step by step."),
     "recover": ("cluster_commands", "Restore your access after a lock-out."),

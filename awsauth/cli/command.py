@@ -31,7 +31,7 @@ READER_GONE: Final = 141
 # Every code, for the help.
 MEANINGS: Final = {
     DONE: "done, or nothing to do",
-    FOUND: "`diff`, `plan`, `check`, `health` or `explain --exit-code` found something, or you answered no",
+    FOUND: "`explain --exit-code`, `diff`, `check`, `health`, `migrate status` or a plan found something, or you answered no",
     USAGE: "the command line is wrong, or a file that it names cannot be read",
     REFUSED: "a guard refuses the change, or the change was reverted because a token was refused",
     NOT_FOUND: "the manifest, revision, cluster or role does not exist, or nothing matches",

@@ -90,6 +90,6 @@ entry_command.add_command(entry_rollback_command)
 def export_command(invocation: Invocation, /, *, kind: ExportFormat) -> None:
     """Print the access entries of an EKS cluster as infrastructure code.
 
-    Entries that EKS makes by itself are left out, and so are those of a recovery.
+    The output leaves out the entries that EKS manages, and the temporary ones of `awsauth recover`.
     """
     invocation.screen.print(invocation.answer(lambda client: client.export(kind)).rstrip("\n"))

@@ -72,8 +72,9 @@ def _run(invocation: Invocation, choices: MigrationChoices, call: Callable[[Migr
 def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given: Any) -> int:
     """Make the access entries of the plan one by one, and prove each by a new token.
 
-    The file holds the output of `awsauth migrate plan -o json`, choices included. Another plan is refused. Without a file,
-    the present plan is shown. A cluster of the mode CONFIG_MAP is switched first. aws-auth stays as it is.
+    PLAN holds the output of `awsauth migrate plan -o json`, with its choices. If the plan would differ now, the command
+    refuses it. Without PLAN, the command makes a new plan. It first switches a cluster of the mode CONFIG_MAP to
+    API_AND_CONFIG_MAP, which cannot be undone. It does not change aws-auth.
     """
     with naming(plan or ""):
         approved = MigrationPlan.from_text(read_input(plan)) if plan else None
@@ -83,10 +84,11 @@ def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given
 
 @awsauth_command("finish", "client.migration().finish()", changes=(*RECORDED, *VERIFIED), params=[*_CHOICES])
 def _finish_command(invocation: Invocation, /, **given: Any) -> int:
-    """Remove the mappings that an access entry replaces, and then switch to API.
+    """Remove the mappings that access entries replace, or switch to API.
 
-    Entries have to be proven, or accepted with unproven=ARN. The switch comes when no such mapping is left. It cannot be
-    undone, and needs --allow authentication-mode=API.
+    A mapping goes if a new token proves its entry, or --accept unproven=ARN accepts it. Once every mapping is
+    replaced or given up, the next run switches the cluster to API. That needs --allow authentication-mode=API, and cannot
+    be undone.
     """
     return _run(invocation, _chosen(given), lambda migration: migration.finish)
 
