@@ -76,6 +76,8 @@ def _apply_command(invocation: Invocation, /, *, plan: IO[bytes] | None, **given
     refuses it. Without PLAN, the command makes a new plan. It first switches a cluster of the mode CONFIG_MAP to
     API_AND_CONFIG_MAP, which cannot be undone. It does not change aws-auth.
     """
+    if plan and any(value not in ((), "policy") for value in given.values()):
+        raise click.UsageError("A saved plan holds its choices. Leave --accept and the other choices out.")
     with naming(plan or ""):
         approved = MigrationPlan.from_text(read_input(plan)) if plan else None
     choices = approved.choices if approved else _chosen(given)

@@ -190,7 +190,9 @@ class Migration:
         arns = [entry.principal_arn for entry in ours]
         if lost := [quoted(arn, 200) for arn in arns if is_api or not access.of_caller(arn)]:
             message = f"Without their access entries, no mapping would grant access to {listed(lost, 20)}."
-            hint = "Put the mappings back with `awsauth rollback`. In the mode API, use `awsauth entry remove`."
+            hint = "Put the mappings back with `awsauth rollback`."
+            if is_api:
+                hint = "In the mode API no mapping counts. Make other access entries first, then use `awsauth entry remove`."
             raise UsageError(message, hint=hint)
         # A group or policy of these entries stands for the mapping's. The rights of others were changed since.
         made = {diff.after for one in changer.journal.revisions() for diff in one.diff if not diff.before}

@@ -28,6 +28,14 @@ def test_recovering_asks() -> None:
     assert (done.code, "--yes to recover" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("choice", [["--accept", "loses=x"], ["--administrators", "group"], ["--logs", "x"]])
+def test_a_saved_migration_takes_no_other_choices(tmp_path: Path, choice: list[str]) -> None:
+    saved = tmp_path / "plan.json"
+    saved.write_text("{}", encoding="utf-8")
+    done = run("migrate", "apply", str(saved), *choice, "--cluster", "k8s")
+    assert (done.code, "A saved plan holds its choices." in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("region", [None, "eu-west-1"])
 @pytest.mark.parametrize(
     ("words", "hint"),

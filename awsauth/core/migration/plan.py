@@ -138,7 +138,7 @@ class MigrationItem(JsonValue):
         proof = f"A new token {'shows' if self.proven else 'does not show'} this access." * (self.proven is not None)
         seen = f"Last login in the logs: {time_text(self.last_login)}." if self.last_login else ""
         seen = seen or "No login in the logs." * (self.in_logs == "not seen")
-        named = f"{quoted(self.mapped.principal, 200)}: {self.reason}"
+        named = f"{quoted(self.mapped.principal or '(sso)', 200)}: {self.reason}"
         return " ".join(filter(None, [named, *self.differs, self.unproven, gives, proof, seen]))
 
 

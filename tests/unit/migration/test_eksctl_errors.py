@@ -66,10 +66,9 @@ def test_eksctl_does_not_check_usernames() -> None:
 def test_eksctl_panics_at_sso_entries() -> None:
     sso = {"sso": {"permissionSetName": "Admin", "accountID": "111122223333"}, "username": "x", "groups": []}
     document = Document({"mapRoles": json.dumps([sso, role("ci", "ci")])})
-    assert [item.verdict for item in migration_plan(document, CONFIG_MAP, known(f"{PREFIX}/ci")).items] == [
-        "dead",
-        "equal",
-    ]
+    items = migration_plan(document, CONFIG_MAP, known(f"{PREFIX}/ci")).items
+    assert [item.verdict for item in items] == ["dead", "equal"]
+    assert str(items[0]).startswith("`(sso)`: ")
 
 
 def test_eksctl_lists_entries_before_the_switch() -> None:
