@@ -164,7 +164,8 @@ def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) ->
     user = is_user(matching.casefold_arn(mapped.principal))
     known = caller_of(mapped.principal)
     rendered = [render(template, known).text if known else template for template in templates]
-    is_certain = matching.is_canonical(mapped.principal) or ":" not in mapped.principal  # an account
+    # An access entry has the path of its role. An account has no colon.
+    is_certain = matching.is_canonical(matching.canonical(mapped.principal)) or ":" not in mapped.principal
     conditions = [] if is_certain else ["If the placeholder gets this value."]
     if matching.needs_instance(mapped):
         conditions.append("If it is an EC2 instance.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from awsauth.core.access.matching import account_of, casefold_arn, counting
+from awsauth.core.access.matching import account_of, casefold_arn, counting, is_canonical
 from awsauth.core.access.node_mappings import PRESETS, admits_nodes
 from awsauth.core.arn import is_user
 from awsauth.core.cluster.facts import Binding
@@ -260,7 +260,7 @@ def _rights(access: PrincipalAccess, rbac: Rbac | None, known: Collection[str]) 
     named = [MappingEntry(access.principal, access.username, access.groups)]
     if rbac and ":" not in access.principal:  # each principal of an account has its ARN as username
         bound = (name for name in rbac.bindings.usernames if account_of(name) == access.principal)
-        names = (name for name in bound if casefold_arn(name) not in known)
+        names = (name for name in bound if is_canonical(name) and casefold_arn(name) not in known)
         named = [MappingEntry(name, name) for name in names] or named
     for mapped in named if access.decided_by != "nothing" else ():
         yield from rights(mapped, rbac or Rbac(), access.entry.policies if access.entry else ())

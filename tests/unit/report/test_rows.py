@@ -177,3 +177,20 @@ def test_each_mapped_principal_of_a_real_document_has_a_row(corpus: Path) -> Non
             assert report_as_html(found).isascii()
             read += 1
     assert read > 100
+
+
+def test_the_path_of_a_role_is_no_condition_of_its_access_entry() -> None:
+    bound = Bindings(groups={"admins": (Binding("ClusterRoleBinding", "a", "", "ClusterRole", "cluster-admin"),)})
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
+    state = EntriesState("API", (entry("team/a", groups=("admins",)),))
+    (row,) = access_report("x", MADE, Document({}), access_view(Document({}), state, {}), facts).principals
+    assert [str(one) for one in row.rights] == ["cluster-admin"]
+
+
+def test_no_principal_of_an_account_has_a_path_in_its_username() -> None:
+    name = "arn:aws:iam::444455556666:role/team/guest"
+    bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
+    document = Document({"mapAccounts": '- "444455556666"'})
+    (row,) = access_report("x", MADE, document, access_view(document, EntriesState(), {}), facts).principals
+    assert row.rights == ()
