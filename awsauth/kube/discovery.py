@@ -7,7 +7,7 @@ from typing import Final
 
 from awsauth.core.entries.model import NOT_LOOKED_AT
 from awsauth.core.findings import Finding, note
-from awsauth.core.report.rbac import ANY, RbacRule
+from awsauth.core.report.rbac import ANY, NAMELESS, RbacRule
 from awsauth.core.text.display import quoted
 from awsauth.kube.resources import Fields
 from awsauth.kube.transport import Transport
@@ -49,7 +49,9 @@ def request_of(
         plural = listed.text("resource")
         if not part and any(one.text("subresource") == name for one in listed.objects("subresources")):
             name, part = "", name
-        if listed.text("scope") != "Namespaced":
+        if (group, plural) == ("", "namespaces") and verb not in NAMELESS:
+            where = name or where  # the server judges it as a request in the namespace itself
+        elif listed.text("scope") != "Namespaced":
             where = ""
     else:
         message = f"Not checked: whether the cluster has a resource {quoted(kind, 200)}."

@@ -118,3 +118,20 @@ def test_what_cannot_be_answered_is_not_a_no(cluster: Cluster) -> None:
     client = AwsAuthClient.from_kubeconfig(path=cluster.user([may_read]).kubeconfig)
     with pytest.raises(ForbiddenError, match="may not list clusterrolebindings"):
         client.who_can("get", "pods")
+
+
+def test_a_role_in_a_namespace_gives_the_right_to_the_namespace(cluster: Cluster) -> None:
+    cluster.put_aws_auth(roles(role("ci", "ci", "owners")).data)
+    user = cluster.user(
+        [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list"]}], namespace="default"
+    )
+    owners = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "owners"}
+    rbac_sets.bind(cluster.api, "own", [owners], user.name, kind="Role", namespace="default")
+    transport = connected(user.kubeconfig)
+    assert transport.get("/api/v1/namespaces/default")["metadata"]["name"] == "default"
+    with pytest.raises(ForbiddenError):
+        transport.get("/api/v1/namespaces")
+    client = AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig)
+    found = [client.who_can("get", "namespaces/default"), client.who_can("get", "namespaces/kube-system")]
+    found.append(client.who_can("list", "namespaces"))
+    assert [[grant.principal for grant in grants] for grants in found] == [[f"{PREFIX}/ci"], [], []]

@@ -30,7 +30,7 @@ _SHOWN: Final = 20  # the most resources that a text lists
 RULE_FIELDS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
 
 # Verbs that a rule with ``resourceNames`` does not grant. The server judges them without an object's name.
-_NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
+NAMELESS: Final = frozenset({"create", "deletecollection", "list", "watch"})
 
 
 class RbacRule(NamedTuple):
@@ -61,7 +61,7 @@ class RbacRule(NamedTuple):
         """The rule, as one item of a role's ``rules``."""
         lines = [f"- apiGroups: [{double_quoted(self.group)}]", f"  resources: [{double_quoted(self.resource)}]"]
         # A rule for one revision would be too narrow for the next, which has another number.
-        if self.name and self.verb not in _NAMELESS and self.resource != "controllerrevisions":
+        if self.name and self.verb not in NAMELESS and self.resource != "controllerrevisions":
             lines.append(f"  resourceNames: [{double_quoted(self.name)}]")
         return "\n".join([*lines, f"  verbs: [{double_quoted(self.verb)}]"])
 
