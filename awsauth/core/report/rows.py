@@ -246,7 +246,8 @@ def _row(
     bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
     roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None
     summary = [RightSummary(NODES)] * bool(node) + summarized(found)
-    is_all = access.decided_by == "nothing" or (facts.rbac and (entry is None or entry.type))
+    is_known = access.decided_by != "unknown" and (entry is None or entry.type)
+    is_all = access.decided_by == "nothing" or (facts.rbac and is_known)
     if not is_all and ADMIN not in {one.right for one in summary if one.is_certain}:
         summary.append(RightSummary(UNCHECKED))
     return ReportRow(access, kind, at, roles, tuple(summary), node, change, _iam_status(access, facts.iam), findings)

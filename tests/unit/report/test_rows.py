@@ -12,7 +12,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState, access_view
 from awsauth.core.lint.lint import list_mappings
-from awsauth.core.report.rbac import EVERYTHING, Rbac
+from awsauth.core.report.rbac import EVERYTHING, PolicyRule, Rbac
 from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
 from awsauth.core.report.summary import UNCHECKED
 from awsauth.errors import AwsAuthError
@@ -194,3 +194,12 @@ def test_no_principal_of_an_account_has_a_path_in_its_username() -> None:
     document = Document({"mapAccounts": '- "444455556666"'})
     (row,) = access_report("x", MADE, document, access_view(document, EntriesState(), {}), facts).principals
     assert row.rights == ()
+
+
+def test_rights_of_a_mapping_are_not_all_if_an_access_entry_may_decide() -> None:
+    bound = Bindings(groups={"g": (Binding("ClusterRoleBinding", "v", "", "ClusterRole", "view"),)})
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "view"): (PolicyRule(("get",), ("",), ("pods",)),)}))
+    document = Document({"mapRoles": f"- rolearn: {ROLE}/a\n  username: a\n  groups: [g]\n"})
+    view = access_view(document, EntriesState("API_AND_CONFIG_MAP", None), {})
+    (row,) = access_report("x", MADE, document, view, facts).principals
+    assert [str(one) for one in row.rights] == ["read only", UNCHECKED]
