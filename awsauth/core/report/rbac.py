@@ -26,6 +26,9 @@ ANY: Final = "*"  # stands for all verbs, groups or resources in a rule, and for
 
 _SHOWN: Final = 20  # the most resources that a text lists
 
+# The condition of a user that is mapped in several spellings.
+UNDEFINED: Final = "It is undefined whether this spelling of the ARN counts."
+
 # The fields of a rule in the API, in the order of the fields of `PolicyRule`.
 RULE_FIELDS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
 

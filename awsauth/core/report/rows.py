@@ -18,7 +18,7 @@ from awsauth.core.entries.findings import IamFacts
 from awsauth.core.entries.model import NOT_LOOKED_AT, AccessView, AuthenticationMode, PrincipalAccess
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
-from awsauth.core.report.rbac import Rbac, Right, rights
+from awsauth.core.report.rbac import UNDEFINED, Rbac, Right, rights
 from awsauth.core.report.summary import ADMIN, NODES, UNCHECKED, RightSummary, summarized
 from awsauth.core.revisions.info import NumberOrNone
 from awsauth.core.serialization import FLAT, JsonValue
@@ -214,11 +214,13 @@ def access_report(
     found = grouped((casefold_arn(one.principal), one) for one in facts.findings)
     locations = _locations(document)
     known = {one.entry.principal if one.entry else casefold_arn(one.principal) for one in view.principals}
+    spelled = {arn: (*entries.values(),) for _, arn, entries in counting(document) if len(entries) > 1}
     rows = []
     for access in view.principals:
         keys = dict.fromkeys([casefold_arn(access.principal), access.entry.principal if access.entry else ""])
         findings = tuple(one for key in keys if key for one in found.pop(key, ()))
-        found_rights = list(_rights(access, facts.rbac, known))
+        several = () if access.entry else spelled.get(casefold_arn(access.principal), ())
+        found_rights = list(_rights(access, facts.rbac, known, several))
         rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, found_rights, facts))
     others = grouped((one.code == NOT_LOOKED_AT, one) for findings in found.values() for one in findings)
     lost = [_unread(key) for key in KEYS if document.reading(key).findings and not document.reading(key).entries]
@@ -253,18 +255,22 @@ def _row(
     return ReportRow(access, kind, at, roles, tuple(summary), node, change, _iam_status(access, facts.iam), findings)
 
 
-def _rights(access: PrincipalAccess, rbac: Rbac | None, known: Collection[str]) -> Iterator[Right]:
+def _rights(
+    access: PrincipalAccess, rbac: Rbac | None, known: Collection[str], several: tuple[MappingEntry, ...]
+) -> Iterator[Right]:
     """Yield the rights of a principal, as far as they are known.
 
-    An account gives no access to its principals that have a row of their own (`known`).
+    An account gives no access to its principals that have a row of their own (`known`). Of the mappings of `several`
+    spellings it is undefined which one counts.
     """
-    named = [MappingEntry(access.principal, access.username, access.groups)]
+    named = [*several] or [MappingEntry(access.principal, access.username, access.groups)]
     if rbac and ":" not in access.principal:  # each principal of an account has its ARN as username
         bound = (name for name in rbac.bindings.usernames if account_of(name) == access.principal)
         names = (name for name in bound if is_canonical(name) and casefold_arn(name) not in known)
         named = [MappingEntry(name, name) for name in names] or named
     for mapped in named if access.decided_by != "nothing" else ():
-        yield from rights(mapped, rbac or Rbac(), access.entry.policies if access.entry else ())
+        for right in rights(mapped, rbac or Rbac(), access.entry.policies if access.entry else ()):
+            yield right._replace(conditions=(UNDEFINED, *right.conditions)) if several else right
 
 
 def _node_kind(mapped: MappingEntry) -> str:

@@ -13,7 +13,7 @@ from awsauth.core.document.model import KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.explain.candidates import entry_location
 from awsauth.core.findings import Finding, Location, note
-from awsauth.core.report.rbac import ANY, Rbac, RbacRule, Right, published_policies, rights
+from awsauth.core.report.rbac import ANY, UNDEFINED, Rbac, RbacRule, Right, published_policies, rights
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import UsageError
@@ -203,7 +203,7 @@ def _candidates(document: Document, entries: EntriesState, usernames: Iterable[s
 
 def _by_mapping(document: Document) -> Iterator[_Place]:
     for key, _, entries in counting(document):
-        several = ("It is undefined whether this spelling of the ARN counts.",) if len(entries) > 1 else ()
+        several = (UNDEFINED,) if len(entries) > 1 else ()
         yield from ((key, position, mapped, several) for position, mapped in entries.items() if is_usable(mapped))
 
 

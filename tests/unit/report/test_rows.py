@@ -10,7 +10,7 @@ from awsauth.core.access.matching import casefold_arn
 from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
-from awsauth.core.entries.model import NOT_LOOKED_AT, EntriesState, access_view
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState, access_view
 from awsauth.core.lint.lint import list_mappings
 from awsauth.core.report.rbac import EVERYTHING, PolicyRule, Rbac
 from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
@@ -203,3 +203,18 @@ def test_rights_of_a_mapping_are_not_all_if_an_access_entry_may_decide() -> None
     view = access_view(document, EntriesState("API_AND_CONFIG_MAP", None), {})
     (row,) = access_report("x", MADE, document, view, facts).principals
     assert [str(one) for one in row.rights] == ["read only", UNCHECKED]
+
+
+def test_a_user_in_two_spellings_has_the_rights_of_both_under_a_condition() -> None:
+    users = "".join(
+        f"- userarn: arn:aws:iam::444455556666:user/{name}\n  username: u\n  groups: [{group}]\n"
+        for name, group in [("a", "system:masters"), ("A", "x")]
+    )
+    document = Document({"mapUsers": users})
+    view = access_view(document, EntriesState(), {})
+    (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, rbac=Rbac())).principals
+    assert str(row.rights[0]) == "cluster-admin (under a condition)"
+    overridden = EntriesState("API_AND_CONFIG_MAP", (AccessEntry("arn:aws:iam::444455556666:user/a", "STANDARD", "u"),))
+    view = access_view(document, overridden, {})
+    (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, rbac=Rbac())).principals
+    assert row.rights == ()
