@@ -41,7 +41,9 @@ class Server:
         ("get", "nodes/web", "web", ""),
     ],
 )
-def test_a_request_for_a_namespace_is_one_in_it(verb: str, resource: str, namespace: str | None, judged_in: str) -> None:
+def test_a_request_for_a_namespace_is_one_in_it(
+    verb: str, resource: str, namespace: str | None, judged_in: str
+) -> None:
     """So a RoleBinding there gives the right: ``RequestInfoFactory.NewRequestInfo`` of the API server."""
     asked, notes = request_of(cast("Transport", Server()), verb, resource, namespace)
     assert (asked.namespace, notes) == (judged_in, ())

@@ -188,6 +188,12 @@ class Right(NamedTuple):
             return None
         return next((rule for rule in self.rules or () if rule.allows(asked)), None)
 
+    def allowing_named(self, asked: RbacRule) -> tuple[PolicyRule, ...]:
+        """Return the rules that allow a request for all objects only for some, by their names."""
+        if asked.name or (asked.verb == "create" and "/" not in asked.resource) or not self.covers(asked.namespace):
+            return ()
+        return tuple(rule for rule in self.rules or () if rule.names and rule._replace(names=()).allows(asked))
+
 
 def rights(mapped: MappingEntry, rbac: Rbac, policies: Iterable[AccessPolicy] = ()) -> Iterator[Right]:
     """Yield the rights of a principal, also those that it has under a condition.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from awsauth.core.access.caller import conditions_for, filled_in
 from awsauth.core.access.matching import Access, account_of, casefold_arn, counting, is_canonical, is_usable
@@ -78,6 +78,8 @@ class Grants(JsonValue):
         first = f"{who} {gets} {quoted(self.name, 200)}."
         return "\n".join([first, *(f"  {grant}" for grant in self.grants), *(f"  ! {p}" for p in self.problems)])
 
+
+_BY_NAME: Final = "Only for the objects with these names."
 
 # A mapping that counts: its data key and position, and the conditions.
 _Place = tuple[Key, int, MappingEntry, tuple[str, ...]]
@@ -163,6 +165,8 @@ def who_has_right(
         for right in rights(one.mapped, rbac, one.entry.policies if one.entry else ()):
             if rule := right.allowing(asked):
                 grants.append(one.granted(right.conditions, right._replace(rules=(rule,))))
+            elif some := right.allowing_named(asked):
+                grants.append(one.granted((*right.conditions, _BY_NAME), right._replace(rules=some)))
             elif right.policy and right.rules is None and right.covers(asked.namespace):
                 unknown.append(_unknown(one.mapped.principal, str(right.policy)))
     named = f" named {asked.name}" if asked.name else ""

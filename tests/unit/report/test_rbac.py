@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from awsauth.core.document.model import MappingEntry
-from awsauth.core.entries.model import AccessPolicy
+from awsauth.core.entries.model import AccessPolicy, EntriesState
 from awsauth.core.report.rbac import ANY, EVERYTHING, PolicyRule, Rbac, RbacRule, Right, published_policies, rights
+from awsauth.core.report.who_can import who_has_right
 from awsauth.errors import ApiError
 from awsauth.kube.resources import bindings_of, rules_by_role
 from tests.support.access_entries import POLICY
-from tests.support.changed import MASTERS, PREFIX
+from tests.support.changed import MASTERS, PREFIX, role as mapping, roles
 from tests.support.steps import steps
 
 if TYPE_CHECKING:
@@ -206,3 +207,27 @@ def test_a_thousand_principals_with_500_bindings_take_some_hundred_steps_each() 
 
 def ways_of(mapped: MappingEntry, found: Rbac, asked: RbacRule) -> list[Right]:
     return [right for right in rights(mapped, found) if right.allowing(asked)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "name", "namespace", "shown"),
+    [
+        ("get", "secrets", "", "web", True),
+        ("get", "secrets", "", ANY, True),
+        ("list", "secrets", "", "web", True),  # with a field selector for the name
+        ("create", "pods/exec", "", "web", True),
+        ("create", "secrets", "", "web", False),  # an object has no name before it is made
+        ("get", "secrets", "other", "web", False),
+        ("get", "secrets", "", "db", False),
+        ("delete", "secrets", "", "web", False),
+    ],
+)
+def test_a_right_to_some_objects_is_one_under_a_condition(
+    verb: str, resource: str, name: str, namespace: str, *, shown: bool
+) -> None:
+    rule = {"apiGroups": [""], "resources": ["secrets", "pods/exec"], "verbs": ["get", "list", "create"]}
+    found = rbac(role("r", rule | {"resourceNames": ["db"]}), binding("r", group("g"), namespace="web"))
+    asked = RbacRule(verb, resource, "", name, namespace)
+    grants = who_has_right(roles(mapping("ci", "x", "g")), EntriesState(), found, asked).grants
+    assert [one.conditions for one in grants] == [("Only for the objects with these names.",)] * shown
+    assert all("secrets, pods/exec named db" in str(one) for one in grants)

@@ -198,7 +198,9 @@ def test_no_principal_of_an_account_has_a_path_in_its_username() -> None:
 
 def test_rights_of_a_mapping_are_not_all_if_an_access_entry_may_decide() -> None:
     bound = Bindings(groups={"g": (Binding("ClusterRoleBinding", "v", "", "ClusterRole", "view"),)})
-    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "view"): (PolicyRule(("get",), ("",), ("pods",)),)}))
+    facts = ReportFacts(
+        (), {}, rbac=Rbac(bound, {("ClusterRole", "", "view"): (PolicyRule(("get",), ("",), ("pods",)),)})
+    )
     document = Document({"mapRoles": f"- rolearn: {ROLE}/a\n  username: a\n  groups: [g]\n"})
     view = access_view(document, EntriesState("API_AND_CONFIG_MAP", None), {})
     (row,) = access_report("x", MADE, document, view, facts).principals
