@@ -32,10 +32,11 @@ _MARKS: Final = ("access granted", "canonicalArn")
 
 # The fields of a line are in this order, so no name of a caller comes first. Identities of EKS have no ARN.
 _GRANTED: Final = re.compile(
-    r'[^"{\[]*\btime="(?P<time>[^"]*)" level=\w+ msg="(?P<msg>access granted)" (?:arn="(?P<arn>[^"]*)" )?'
+    r'(?:[^\s"{\[]+\s+){0,3}time="(?P<time>[^"]*)" level=\w+ msg="(?P<msg>access granted)" (?:arn="(?P<arn>[^"]*)" )?'
 )
 
-_BEFORE_JSON: Final = re.compile(r"\A[^{\[]*")
+# Before it are a time and a stream. In longer texts it may be somebody's words.
+_BEFORE_JSON: Final = re.compile(r'\A(?:[^\s"{\[]+\s+){0,3}(?=[{\[])')
 _FRACTION: Final = re.compile(r"\.\d{1,9}")
 
 _Login = tuple[str, datetime]

@@ -153,6 +153,13 @@ def test_the_names_of_a_caller_are_not_taken_for_a_login() -> None:
         assert "forged" not in str(read(GRANTED, denied).last)
 
 
+def test_a_login_in_the_text_of_another_line_is_not_taken_for_one() -> None:
+    words = "I1130 12:24:29.848511 22773 controller.go:86] a user wrote:"
+    for login in (GRANTED, AUDIT):
+        found = read(AUDIT, f"{words} {login.replace('migrated-', 'forged-')}")
+        assert (found.last, found.unread) == ({CI: LAST[CI]}, 1)
+
+
 def test_logs_without_a_login_prove_nothing() -> None:
     with pytest.raises(UsageError, match=r"show no login\. Logins that could not be read: 1\."):
         read(*OTHERS, AUDIT[:-1])
