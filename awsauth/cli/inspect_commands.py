@@ -290,4 +290,4 @@ def who_can_command(invocation: Invocation, /, *, name: str, resource: str | Non
         return UNFIT
     if any(found):
         return DONE
-    return UNREACHED if resource and problems else NOT_FOUND
+    return UNREACHED if problems else NOT_FOUND

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from awsauth.client import AwsAuthClient
+from awsauth.core.entries.model import NOT_LOOKED_AT
+from awsauth.core.findings import note
+from awsauth.core.report.who_can import Grants
 from tests.support.command_line import ROLE, manifest_in, process, run
 
 ONE = f"- rolearn: {ROLE}\n  username: one\n  groups: [view, edit]\n"
@@ -57,6 +60,13 @@ def test_who_can(file: str) -> None:
     found = json.loads(run("who-can", "view", "--file", file, "-o", "json").out)
     assert [grant["principal"] for grant in found["group"]["grants"]] == [ROLE]
     assert found["username"]["grants"] == []
+
+
+def test_nobody_known_to_get_a_group_is_not_nobody(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = note(NOT_LOOKED_AT, "Not checked: the access entries.", "They may give it.")
+    monkeypatch.setattr(AwsAuthClient, "who_can", lambda *_, **__: Grants("group", "system:masters", (), (unread,)))
+    done = run("who-can", "system:masters", "--file", file)
+    assert (done.code, "Not checked: the access entries." in done.out) == (7, True)
 
 
 @pytest.mark.parametrize(("words", "ours"), [(["list"], "get"), (["delete", "role", ROLE], "remove")])
