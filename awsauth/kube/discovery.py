@@ -44,6 +44,8 @@ def request_of(
     where, notes = namespace or ANY, tuple[Finding, ...]()
     if plural == ANY:
         group, name, part = group or ANY, "", name
+    elif verb == "impersonate" and kind in ("users", "groups"):  # of no API; other resources may have these names
+        where = ""
     elif found := next(_found(transport, plural, group), None):
         group, listed = found
         plural = listed.text("resource")

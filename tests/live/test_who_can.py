@@ -100,7 +100,8 @@ def test_a_right_by_its_whole_path(cluster: Cluster) -> None:
     assert "One principal can `update */scale in any namespace`." in asked("update", "*/scale")
     assert "One principal can `get /metrics`." in asked("get", "/metrics")
     assert "Not checked" not in asked("*", "*")
-    assert "Not checked: whether the cluster has a resource `users`." in asked("impersonate", "users")
+    assert "One principal can `impersonate users`." in asked("impersonate", "users")
+    assert "Not checked: whether the cluster has a resource `uids`." in asked("impersonate", "uids")
     found = json.loads(asked("get", "secrets", "-o", "json"))["right"]["grants"]
     assert {one["principal"]: one["right"]["subject"] for one in found} == {
         f"{PREFIX}/ci": "group builders",
