@@ -106,7 +106,7 @@ class ReportRow(JsonValue):
         kind: ``role``, ``user`` or ``account``.
         location: The place of the mapping; None for a principal without one.
         roles: The roles that RBAC binds to its username and groups. Those that Kubernetes binds to every caller are left
-            out. None if RBAC was not checked.
+            out. None if RBAC, or the access entry, was not read.
         rights: A summary of the rights by RBAC and access policies. ``not checked`` is one of them if there may be more.
         node: The kind of nodes that it admits, such as ``ec2`` or ``EC2_LINUX``; otherwise empty.
         last_change: Its last change; None if the history does not hold it.
@@ -132,12 +132,14 @@ class ReportRow(JsonValue):
         if access.decided_by in ("nothing", "unknown"):
             source = f"{access.decided_by}: {access.reason}"
         named = (access.username, ", ".join(group or "(empty)" for group in access.groups))
+        is_read = entry is None or entry.type
+        policies = ", ".join(map(str, entry.policies)) if entry else ""
         return (
             access.principal,
             self.kind,
             source,
-            *(named if entry is None or entry.type else (UNCHECKED, UNCHECKED)),
-            ", ".join(map(str, entry.policies)) if entry else "",
+            *(named if is_read else (UNCHECKED, UNCHECKED)),
+            policies if is_read and access.decided_by != "unknown" else UNCHECKED,
             UNCHECKED if self.roles is None else ", ".join(dict.fromkeys(map(str, self.roles))),
             ", ".join(map(str, self.rights)) or "none",
             self.node,
@@ -246,10 +248,10 @@ def _row(
         node = entry.type if entry.lets_nodes_in else ""
     change = facts.changes.get(principal if entry else casefold_arn(principal))
     bound = [BoundRole(one.subject, one.binding, one.conditions) for one in found if one.binding]
-    roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac else None
+    is_read = entry is None or entry.type
+    roles = tuple(one for one in bound if one.binding.name not in _OF_EVERYONE) if facts.rbac and is_read else None
     summary = [RightSummary(NODES)] * bool(node) + summarized(found)
-    is_known = access.decided_by != "unknown" and (entry is None or entry.type)
-    is_all = access.decided_by == "nothing" or (facts.rbac and is_known)
+    is_all = access.decided_by == "nothing" or (facts.rbac and is_read and access.decided_by != "unknown")
     if not is_all and ADMIN not in {one.right for one in summary if one.is_certain}:
         summary.append(RightSummary(UNCHECKED))
     return ReportRow(access, kind, at, roles, tuple(summary), node, change, _iam_status(access, facts.iam), findings)

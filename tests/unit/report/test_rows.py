@@ -205,6 +205,15 @@ def test_rights_of_a_mapping_are_not_all_if_an_access_entry_may_decide() -> None
     view = access_view(document, EntriesState("API_AND_CONFIG_MAP", None), {})
     (row,) = access_report("x", MADE, document, view, facts).principals
     assert [str(one) for one in row.rights] == ["read only", UNCHECKED]
+    assert dict(zip(COLUMNS, row.cells, strict=True))["policies"] == UNCHECKED
+
+
+def test_an_access_entry_that_could_not_be_read_has_no_part_that_looks_empty() -> None:
+    state = EntriesState("API", (AccessEntry(f"{ROLE}/a"),))
+    view = access_view(Document({}), state, {})
+    (row,) = access_report("x", MADE, Document({}), view, ReportFacts((), {}, rbac=Rbac())).principals
+    cells = dict(zip(COLUMNS, row.cells, strict=True))
+    assert {cells[name] for name in ("username", "groups", "policies", "roles", "rights")} == {UNCHECKED}
 
 
 def test_a_user_in_two_spellings_has_the_rights_of_both_under_a_condition() -> None:
