@@ -35,7 +35,7 @@ _GRANTED: Final = re.compile(
     r'(?:[^\s"{\[]+\s+){0,3}time="(?P<time>[^"]*)" level=\w+ msg="(?P<msg>access granted)" (?:arn="(?P<arn>[^"]*)" )?'
 )
 
-# Before it are a time and a stream. In longer texts it may be somebody's words.
+# Before it are a time and a stream. In longer texts it may be a caller's words.
 _BEFORE_JSON: Final = re.compile(r'\A(?:[^\s"{\[]+\s+){0,3}(?=[{\[])')
 _FRACTION: Final = re.compile(r"\.\d{1,9}")
 

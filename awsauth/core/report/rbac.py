@@ -189,7 +189,7 @@ class Right(NamedTuple):
         return next((rule for rule in self.rules or () if rule.allows(asked)), None)
 
     def allowing_named(self, asked: RbacRule) -> tuple[PolicyRule, ...]:
-        """Return the rules that allow a request for all objects only for some, by their names."""
+        """Return the rules that allow a request, but only for objects that they name."""
         if asked.name or (asked.verb == "create" and "/" not in asked.resource) or not self.covers(asked.namespace):
             return ()
         return tuple(rule for rule in self.rules or () if rule.names and rule._replace(names=()).allows(asked))

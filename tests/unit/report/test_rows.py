@@ -229,3 +229,15 @@ def test_a_user_in_two_spellings_has_the_rights_of_both_under_a_condition() -> N
     view = access_view(document, overridden, {})
     (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, rbac=Rbac())).principals
     assert row.rights == ()
+
+
+def test_the_page_tells_roles_of_one_name_and_roles_under_a_condition_apart() -> None:
+    bound = Bindings({"ci:bob": (Binding("ClusterRoleBinding", "x", "", "ClusterRole", "edit"),)}, {"g": (
+        Binding("ClusterRoleBinding", "v", "", "ClusterRole", "view"),
+        Binding("RoleBinding", "v", "web", "Role", "view"),
+    )})  # fmt: skip
+    document = Document({"mapRoles": f"- rolearn: {ROLE}/a\n  username: 'ci:{{{{SessionName}}}}'\n  groups: [g]\n"})
+    view = access_view(document, EntriesState(), {})
+    page = report_as_html(access_report("x", MADE, document, view, ReportFacts((), {}, rbac=Rbac(bound))))
+    found = [page.count(f"<li>{one}</li>") for one in ("edit (under a condition)", "view", "view in web")]
+    assert found == [1, 1, 1]
