@@ -27,8 +27,19 @@ KNOWN_AS: Final = f"{ROLE}migrated-visitor"
 ACCOUNTS: Final = json.dumps(["444455556666", ACCOUNT])
 
 
+def authenticator_log(entries: Entries) -> list[str]:
+    processes = entries.stage.cluster.plane.processes
+    return next(one.log for one in processes if one.name == "authenticator").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.fixture
-def story(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> MigrationStory:
+def earlier(entries: Entries) -> int:
+    """Return the number of lines that tests before this one left in the log, with logins of their own."""
+    return len(authenticator_log(entries))
+
+
+@pytest.fixture
+def story(entries: Entries, earlier: int, monkeypatch: pytest.MonkeyPatch) -> MigrationStory:  # noqa: ARG001 - first
     """Return the story in the mode of both sources, with a visitor of a mapped account; each request has a new token."""
     token = TokenSource.token
     monkeypatch.setattr(TokenSource, "token", lambda source, **_: token(source, renew=True))
@@ -44,10 +55,9 @@ def story(entries: Entries, monkeypatch: pytest.MonkeyPatch) -> MigrationStory:
 
 
 @pytest.fixture
-def log(story: MigrationStory, tmp_path: Path) -> Path:
+def log(story: MigrationStory, earlier: int, tmp_path: Path) -> Path:
     """Return an export of the log of the authenticator that lets these people in."""
-    processes = story.stage.cluster.plane.processes
-    lines = next(one.log for one in processes if one.name == "authenticator").read_text(encoding="utf-8").splitlines()
+    lines = authenticator_log(story.entries)[earlier:]
     path = tmp_path / "log.json.gz"
     exported = {"events": [{"logStreamName": "authenticator-1", "timestamp": 1, "message": line} for line in lines]}
     path.write_bytes(gzip.compress(json.dumps(exported, indent=4).encode()))
