@@ -47,6 +47,8 @@ class _Tls:
 
 class _Proxy(ProxyRequestHandler):
     tls: ClassVar[_Tls]
+    # Headers and content go out in two packets: else the second waits for the first one's acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_CONNECT(self) -> None:  # noqa: N802 - http.server finds it by this name
         self.send_response(200, "Connection Established")
