@@ -40,7 +40,7 @@ _BUILT = {"live": "control_plane", "oracle": "authenticator"}
 
 _LONG = (
     *("test_concurrent_writers.py", "test_controlplane.py"),
-    *("test_migration.py", "test_pages.py", "test_team_examples.py"),
+    *("test_migration.py", "test_migration_kills.py", "test_pages.py", "test_team_examples.py"),
 )
 
 # Without bytecode, each of the many processes that tests start would compile the package anew.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from awsauth.errors import UsageError
 from awsauth.version import __version__
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from awsauth.core.report.rows import AccessReport
 
 
@@ -24,21 +27,13 @@ def report_as_html(report: AccessReport) -> str:
     Raises:
         UsageError: jinja2 is not installed.
     """
-    try:
-        from jinja2 import Environment, PackageLoader
-        from markupsafe import Markup
-    except ImportError as error:
-        hint = "Install the extra `report`: pip install 'eks-aws-auth[report]'."
-        raise UsageError("HTML needs jinja2, which is not installed.", hint=hint) from error
+    template = _template()
+    from markupsafe import Markup
 
-    def shown(value: object) -> object:
-        return visible(value, keep="\n") if isinstance(value, str) else visible(str(value))
-
-    environment = Environment(loader=PackageLoader("awsauth", "report"), autoescape=True, finalize=shown)
     style, script = (files(__package__).joinpath(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
     rights = [{one.right for one in row.rights} for row in report.principals]
     found = [*(one for row in report.principals for one in row.findings), *report.findings]
-    page = environment.get_template("report.html.j2").render(
+    page = template.render(
         report=report,
         counts={kind: count for kind in KINDS if (count := sum(kind in row for row in rights))},
         subjects=grouped((one.subject, one.binding) for row in report.principals for one in row.roles or ()),
@@ -51,6 +46,22 @@ def report_as_html(report: AccessReport) -> str:
         hash=_hash,
     )
     return page.encode("ascii", "xmlcharrefreplace").decode()
+
+
+@cache
+def _template() -> Template:
+    """Return the template of the page. It takes longer to compile than to fill in."""
+    try:
+        from jinja2 import Environment, PackageLoader
+    except ImportError as error:
+        hint = "Install the extra `report`: pip install 'eks-aws-auth[report]'."
+        raise UsageError("HTML needs jinja2, which is not installed.", hint=hint) from error
+
+    def shown(value: object) -> object:
+        return visible(value, keep="\n") if isinstance(value, str) else visible(str(value))
+
+    environment = Environment(loader=PackageLoader("awsauth", "report"), autoescape=True, finalize=shown)
+    return environment.get_template("report.html.j2")
 
 
 def _hash(text: str) -> str:

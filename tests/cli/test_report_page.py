@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from awsauth.core.document.document import Document
 from awsauth.errors import UsageError
+from awsauth.report import html
 from awsauth.report.html import report_as_html
 from tests.support.access_entries import ROLE
 from tests.support.browser import browser
@@ -202,6 +203,7 @@ def test_the_page_does_not_depend_on_an_encoding() -> None:
 def test_without_jinja2_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     missing: Any = None
     monkeypatch.setitem(sys.modules, "jinja2", missing)
+    monkeypatch.setattr(html, "_template", html._template.__wrapped__)  # as in a process that has made no page
     with pytest.raises(UsageError, match="jinja2") as caught:
         report_as_html(report())
     assert "eks-aws-auth[report]" in caught.value.hint
