@@ -40,10 +40,11 @@ SUBJECTS: Final = (
     Subject(
         ("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py", "*test_manifest_findings.py")
     ),
-    Subject(("core/report/rbac.py",), ("unit/report/*.py",)),
-    Subject(("core/edit/merge.py",), ("unit/edit/test_merge.py", "*test_revert.py", "*test_splice.py")),
+    Subject(("core/report/*.py",), ("unit/report/*.py",)),
+    Subject(("core/edit/merge.py",), ("unit/edit/*.py", "*test_revert.py", "*test_errors.py")),
     Subject(
-        ("core/entries/*.py",), ("unit/entries/*.py", "*test_access_entries.py", "*test_entry_*.py", "*test_who_can.py")
+        ("core/entries/*.py",),
+        ("unit/entries/*.py", "*test_access_entries.py", "*test_entry_*.py", "*test_who_can.py", "*test_errors.py"),
     ),
     Subject(("core/migration/*.py",), ("unit/migration/*.py",)),
     Subject(
@@ -52,9 +53,9 @@ SUBJECTS: Final = (
             "*test_matching.py",
             "*test_caller.py",
             "*test_explain.py",
-            "*test_who_can.py",
+            "unit/report/*.py",
             "*test_admin_guard.py",
-            "*test_lint.py",
+            "unit/lint/*.py",
         ),
     ),
     Subject(

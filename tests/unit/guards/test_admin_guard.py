@@ -7,9 +7,24 @@ import json
 import pytest
 
 from awsauth.core.document.document import Document
+from awsauth.core.guards.access import administrators
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import run_guards
-from tests.support.changed import ADMIN, BOTH, MASTERS, PREFIX, USERS, node, refusals, refused, role, roles, user, users
+from tests.support.changed import (
+    ADMIN,
+    BOTH,
+    DNS,
+    MASTERS,
+    PREFIX,
+    USERS,
+    node,
+    refusals,
+    refused,
+    role,
+    roles,
+    user,
+    users,
+)
 
 
 def test_taking_the_last_administrator_out_is_refused() -> None:
@@ -138,3 +153,54 @@ def test_a_role_entry_comes_before_a_user_entry_of_the_same_arn() -> None:
     hidden = Document({**admin, "mapRoles": json.dumps([role(f"{USERS}/anna", "a", "view")])})
     assert refused(Document(admin), hidden) == ["last-admin"]
     assert refused(hidden, Document({"mapRoles": hidden.data["mapRoles"]})) == []
+
+
+def test_each_of_some_mappings_that_go_is_looked_at() -> None:
+    assert refused(roles(ADMIN, role("ci")), roles()) == ["last-admin"]
+
+
+def test_a_spelling_that_only_some_machines_have_leaves_no_administrator_for_certain() -> None:
+    unclear = users(user("ops", "ops", MASTERS), user("OPS", DNS, MASTERS)).data
+    assert refused(Document({**roles(ADMIN).data, **unclear}), Document(unclear)) == ["last-admin"]
+
+
+ROOT = GuardContext(caller_arn=f"{USERS}/x", caller_username="root", is_rollback=True, may_update=True)
+
+
+def test_a_rollback_may_leave_no_administrator_while_the_caller_keeps_its_right_to_update() -> None:
+    left = role("b", "root")
+    for before, after in ((roles(ADMIN), roles()), (roles(ADMIN, left), roles(left))):
+        assert refused(before, after, ROOT) == []
+        [told] = [one for one in run_guards(before, after, ROOT) if one.code == "last-admin"]
+        assert told.message == "The change leaves aws-auth without an administrator."
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        ROOT._replace(is_rollback=False),
+        ROOT._replace(may_update=False),
+        ROOT._replace(caller_username=None),
+        ROOT._replace(caller_username="admin"),
+    ],
+    ids=["no rollback", "no right", "unknown caller", "right by the mapping that goes"],
+)
+def test_without_that_right_a_rollback_leaves_an_administrator(context: GuardContext) -> None:
+    assert refused(roles(ADMIN, role("b")), roles(), context) == ["last-admin"]
+
+
+def test_a_right_that_may_come_from_an_account_does_not_last() -> None:
+    before = Document({**roles(ADMIN).data, "mapAccounts": '["111122223333"]'})
+    assert refused(before, roles(), ROOT) == ["last-admin", "own-access"]
+
+
+def test_a_rollback_that_leaves_as_many_administrators_tells_nothing() -> None:
+    other = role("b", "b", MASTERS)
+    assert [one.code for one in run_guards(roles(ADMIN, other), roles(other), ROOT)] == ["own-access"]
+
+
+def test_administrators_are_named_as_written_and_those_by_account_by_their_username() -> None:
+    anna = f"{USERS}/anna"
+    document = Document({**roles(role("Admin", "a", MASTERS), role("ci")).data, "mapAccounts": '["111122223333"]'})
+    context = GuardContext(admin_usernames=frozenset({anna}))
+    assert administrators(document, context) == (f"{PREFIX}/Admin", anna)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext, GuardInput, NodeUse
-from awsauth.core.guards.entries import needs_bridge
+from awsauth.core.guards.entries import needs_bridge, taken
 from awsauth.core.guards.guards import run_guards
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, change, changes, entry, nodes
-from tests.support.changed import MASTERS, node, role, roles, user, users
+from tests.support.changed import BOTH, DNS, MASTERS, node, role, roles, user, users
 
 ME = f"{ROLE}/me"
 NOTHING = Document({})
@@ -207,6 +208,12 @@ def test_an_unknown_caller_is_told() -> None:
     assert codes == [("own-access", Severity.WARNING)]
 
 
+def test_of_two_entries_of_one_name_each_has_to_leave_the_caller_an_administrator() -> None:
+    other = entry("b/me")
+    before, after = [BOSS, entry("a/me"), other], [BOSS, entry("a/me", ADMIN_POLICY, username="y"), other]
+    assert refused(before, after, caller_arn=ME) == ["own-access"]
+
+
 # Nodes
 
 
@@ -262,6 +269,18 @@ def test_a_mapping_that_grants_more_counts_without_the_entry() -> None:
     assert refused([BOSS, ci], [BOSS], document) == ["gains"]
     assert refused([BOSS, ci], [BOSS], document, mode="API") == []
     assert refused([BOSS, ci], [BOSS, entry("ci", ADMIN_POLICY)], document) == []
+
+
+def test_of_two_spellings_one_for_nodes_does_not_hide_the_gain_by_the_other() -> None:
+    document = users(user("ci", DNS, *BOTH), user("CI", "root", MASTERS))
+    assert refused([BOSS, entry(f"{USER}/ci")], [BOSS], document) == ["gains"]
+
+
+def test_of_two_entries_of_one_name_one_administrator_does_not_hide_the_gain_of_the_other() -> None:
+    both = [entry("a/ci", ADMIN_POLICY), entry("b/ci")]
+    assert refused([BOSS, *both], [BOSS], roles(role("ci", "x", MASTERS))) == ["gains"]
+    told = found([BOSS], [BOSS, *both], roles(role("ci", "x", "g")), caller_arn=BOSS.principal_arn)
+    assert [one.code for one in told] == ["entry-shadows"] * 2
 
 
 def test_the_way_back_to_a_mapping_is_open() -> None:
@@ -345,6 +364,17 @@ def test_a_mapping_that_goes_beside_access_of_a_recovery_leaves_that_access() ->
     assert told(roles(role("x", "x", "g", "h"), boss)) == []
 
 
+def test_the_rights_that_changes_took() -> None:
+    ci, less = entry("ci", f"{VIEW}=b,a", groups=("g", "h")), entry("ci", groups=("h",))
+    views = (f"{VIEW} in a", f"{VIEW} in b")
+    assert taken([change(ci, less)]) == {ci.principal: (*views, "g")}
+    assert taken([change(ci, replace(ci, groups=("h",))), change(less, entry("ci"))]) == {ci.principal: ("g", "h")}
+    assert taken([change(less, ci), change(None, ci), change(nodes("node"), None)]) == {}
+    # Without the entry there is nothing left to compare.
+    assert taken([change(ci, less), change(less, None), change(ci, less)]) == {ci.principal: ()}
+    assert taken([change(ci, None), change(BOSS, entry("boss"))]) == {ci.principal: (), BOSS.principal: (MASTERS,)}
+
+
 # Harmless changes, and the text
 
 
@@ -387,3 +417,10 @@ def test_an_administrator_by_mapping_needs_a_bridge(document: Document, after: A
     in_api = context([BOSS], [BOSS, after], mode="API", admin_groups=frozenset({"platform"}))
     assert not needs_bridge(GuardInput.of(document, document, in_api), change(None, after))
     assert not needs_bridge(GuardInput.of(document, document, facts), change(entry("ops"), after))
+
+
+def test_an_entry_with_the_bridge_of_an_interrupted_change_needs_it_still() -> None:
+    after = entry("ops", ADMIN_POLICY)
+    case = GuardInput.of(NOTHING, NOTHING, context([BOSS], [BOSS, after]))
+    assert needs_bridge(case, change(entry("ops", groups=(BRIDGE_GROUP,)), after)) is True
+    assert needs_bridge(case, change(entry("ops", groups=(BRIDGE_GROUP,)), entry("ops"))) is False

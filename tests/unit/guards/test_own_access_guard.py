@@ -10,7 +10,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import enforce, run_guards
-from tests.support.changed import ADMIN, DNS, MASTERS, PREFIX, USERS, refused, role, roles, said, user, users
+from tests.support.changed import ADMIN, DNS, MASTERS, PREFIX, USERS, refusals, refused, role, roles, said, user, users
 
 UNREADABLE = "- rolearn: ["
 
@@ -160,3 +160,12 @@ def test_a_mapping_in_place_of_access_by_account_gives_another_username() -> Non
     assert [finding.severity for finding in said(before, after, GuardContext())] == [Severity.WARNING]
     known = GuardContext(caller_arn=f"{PREFIX}/me", admin_usernames=frozenset({f"{PREFIX}/me"}))
     assert refused(before, after, known) == ["last-admin", "own-access"]
+
+
+def test_of_two_spellings_one_for_instances_only_is_no_certain_access() -> None:
+    known = GuardContext(caller_arn=f"{USERS}/me")
+    mine, on_instances = user("me", "me"), user("ME", DNS)
+    [found] = refusals(users(mine), users(mine, on_instances), known)
+    assert "is for EC2 instances only" in found.message
+    more = users(user("me", "me", "g"), user("ME", DNS, "g"))
+    assert refused(users(mine, on_instances), more, known) == []

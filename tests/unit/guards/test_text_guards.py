@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -11,7 +12,7 @@ import pytest
 import awsauth
 from awsauth.core.document.document import MAX_BYTES, Document
 from awsauth.core.document.model import KEYS, Key
-from awsauth.core.findings import Severity
+from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import GUARDS, enforce, raise_for_violations, run_guards
 from awsauth.errors import GuardError, UsageError
@@ -306,3 +307,40 @@ def test_what_others_have_written_is_restored_though_it_is_untrusted(tmp_path: P
         client.apply([awsauth.ReplaceText(key="mapRoles", text="[]\n")])
         assert client.rollback(allow=["unreadable"]).changed
         assert client.read().data == {"mapRoles": STRANGER}
+
+
+def test_a_problem_that_is_there_once_more_is_new_once() -> None:
+    bad, other = {"username": "no arn"}, {"rolearn": PREFIX, "username": 3}
+    for before, after in (([bad], [bad, bad]), ([bad, bad], [bad, bad, other])):
+        assert refused(roles(role("a"), *before), roles(role("a"), *after)) == ["unreadable"]
+
+
+def test_the_repair_of_a_text_without_any_meaning_tells_of_no_uncertain_meaning() -> None:
+    assert said(Document({"mapRoles": UNREADABLE}), Document({"mapRoles": ""}), OUT_OF_THE_WAY) == []
+
+
+def test_each_finding_about_the_object_refuses_once_and_only_its_own_text_corrects_it() -> None:
+    after = Document({"mapRoles": "[]"})
+    codes = ("unread-object", "repeated-data-key", "managed-by-tool")
+    texts = [awsauth.ReplaceText(key="mapRoles", text=text) for text in ("[]", "- x")]
+    for fix, is_corrected in (
+        ((), False),
+        ((awsauth.RemoveUsername(username="x"),), False),
+        ((texts[0],), True),
+        (texts, False),
+    ):
+        found = tuple(Finding(code, Severity.ERROR, "It is bad.", "", "", fix=tuple(fix)) for code in codes)
+        assert refused(Document({}), after, OUT_OF_THE_WAY._replace(object_findings=found)) == [
+            code for code in codes if not is_corrected
+        ]
+
+
+def test_a_regrant_is_allowed_as_a_whole_and_so_are_more_than_five_losses() -> None:
+    before, admin = roles(ADMIN), role("ci", "ci")
+    context = OUT_OF_THE_WAY._replace(is_rollback=True, regranted={f"{PREFIX}/ci": ()})
+    with pytest.raises(GuardError, match=re.escape("pass allow=['regrant'].")):
+        enforce(before, roles(ADMIN, admin), context)
+    for count, allowed in ((5, "pass allow=['node-mapping=arn:"), (6, "pass allow=['node-mapping'].")):
+        lost = roles(ADMIN, *({**role(f"n{number}", DNS, *BOTH)} for number in range(count)))
+        with pytest.raises(GuardError, match=re.escape(allowed)):
+            enforce(lost, roles(ADMIN), OUT_OF_THE_WAY)
