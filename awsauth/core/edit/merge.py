@@ -112,7 +112,7 @@ class _Entries:
 
     def effective_positions(self, positions: Sequence[int]) -> list[int]:
         """Return the positions that count: the last of entries of equal `identity`."""
-        return sorted({self.identity(position): position for position in positions if self.get(position)}.values())
+        return sorted({self.identity(position): position for position in positions}.values())
 
     def identity(self, position: int) -> object:
         """Return a value that is equal for entries that replace each other.
@@ -288,7 +288,7 @@ class _Work:
         for key in KEYS:
             entries = self._readable_entries(key)
             everything = entries.everything()
-            winners = {entries.identity(position): position for position in everything if entries.get(position)}
+            winners = {entries.identity(position): position for position in everything}
             for position in set(everything) - set(winners.values()):
                 now = entries.get(position)
                 winner = entries.get(winners[entries.identity(position)]) if now and not now.sso else None

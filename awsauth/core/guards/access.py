@@ -304,8 +304,8 @@ def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | 
 
 
 def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
-    found = reading.mapped_at(entries_of(reading, {principal}))
-    return [mapped for _, mapped in found if matching.casefold_arn(mapped.principal) == principal]
+    """Return the mappings of a principal, and perhaps others."""
+    return [mapped for _, mapped in reading.mapped_at(entries_of(reading, {principal}))]
 
 
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:

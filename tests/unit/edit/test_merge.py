@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
+from awsauth.core.document.index import SEARCHES
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
@@ -448,3 +449,77 @@ def test_documents_are_asked_for() -> None:
         merge({}, [])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="is not a Document"):
         diff(Document({}), None)  # type: ignore[arg-type]
+
+
+def listed(count: int, **at: c.EnsureRole) -> Document:
+    """Return a list of numbers, which map nothing, with roles ``at_POSITION``."""
+    entries: list[Any] = [*range(count)]
+    for name, one in at.items():
+        entries[int(name[3:])] = {"rolearn": one.role_arn, "username": one.username, "groups": list(one.groups)}
+    return Document({"mapRoles": json.dumps(entries)})
+
+
+def test_the_entry_that_counts_is_the_last_one_wherever_it_is() -> None:
+    found = listed(9, at_1=ensure("old"), at_8=ensure("new"))
+    assert mapped(merge(found, [ensure("other", if_mapped="replace")])) == [
+        ("ci", "old", ("view",)),
+        ("ci", "other", ("view",)),
+    ]
+    assert mapped(merge(found, [c.Deduplicate()])) == [("ci", "new", ("view",))]
+
+
+def test_a_mapping_is_found_after_many_searches_too() -> None:
+    names = [f"arn:aws:iam::111122223333:role/r{number}" for number in range(SEARCHES + 2)]
+    found = roles(*((name, "x", ()) for name in names))
+    changes = [c.EnsureRole(role_arn=name, username="y", groups=[], if_mapped="replace") for name in names]
+    assert mapped(merge(found, changes)) == [(name.rpartition("/")[2], "y", ()) for name in names]
+
+
+def test_a_renamed_mapping_is_not_found_by_its_former_name() -> None:
+    rename = c.RenamePrincipal(principal_arn=ROLE, new_arn=f"{ROLE}2")
+    assert mapped(merge(roles((ROLE, "old", ())), [rename, ensure("new")])) == [
+        ("ci2", "old", ()),
+        ("ci", "new", ("view",)),
+    ]
+
+
+def test_a_removed_account_is_gone_and_one_that_is_not_there_is_told() -> None:
+    found = Document({"mapAccounts": '["111122223333", "444455556666"]'})
+    assert merge(found, [c.RemoveAccount(account="111122223333")]).accounts == ("444455556666",)
+    result = merge_with_report(found, [c.RemoveAccount(account="777788889999")])
+    assert [str(one) for one in result.findings] == [
+        (
+            "There is no mapping of `777788889999`. The change has no effect. "
+            "If you expected a mapping, check the spelling."
+        )
+    ]
+
+
+def test_a_new_mapping_beside_a_changed_one_is_more_than_an_addition() -> None:
+    added = c.EnsureRole(role_arn=f"{ROLE}2", username="x", groups=[])
+    assert merge_with_report(roles((ROLE, "ci", ())), [added]).only_adds
+    changed = ensure("other", if_mapped="replace")
+    assert not merge_with_report(roles((ROLE, "ci", ())), [changed, added]).only_adds
+
+
+def test_a_user_that_is_mapped_among_the_roles_is_a_conflict() -> None:
+    with pytest.raises(MappingConflictError, match="is mapped under mapRoles, which takes precedence"):
+        merge(roles((USER, "x", ())), [c.EnsureUser(user_arn=USER, username="x", groups=[])])
+
+
+def test_a_bare_name_to_remove_is_no_arn_and_the_hint_names_at_most_three() -> None:
+    arns = [f"arn:aws:iam::{number}11122223333:role/ci" for number in range(1, 5)]
+    with pytest.raises(InvalidValueError) as error:
+        merge(roles(*((arn, "x", ()) for arn in (f"{ROLE}2", *arns))), [c.RemoveRole(role_arn="ci")])
+    assert error.value.message == "`ci` is not an ARN, and nothing is mapped under it."
+    assert error.value.hint == f"Give the ARN: `{arns[0]}` or `{arns[1]}` or `{arns[2]}`."
+    with pytest.raises(InvalidValueError) as error:
+        merge(roles((f"{ROLE}2", "x", ())), [c.RemoveRole(role_arn="ci")])
+    assert error.value.hint == "Give the ARN."
+
+
+def test_absence_is_told_from_a_list_whose_form_cannot_be_edited() -> None:
+    found = Document({"mapRoles": f"&all\n- rolearn: {ROLE}\n- username: x\n"})
+    assert [one.code for one in merge_with_report(found, [c.RemoveRole(role_arn=f"{ROLE}2")]).findings] == [
+        "not-mapped"
+    ]
