@@ -18,10 +18,11 @@ from awsauth.errors import (
     EditError,
     HistoryError,
     OutcomeUnknownError,
+    PlanOutdatedError,
     RevisionNotFoundError,
     UnprovenHistoryError,
 )
-from awsauth.history.commit import CommitOutcome, changing, commit
+from awsauth.history.commit import CommitOutcome, applying, changing, commit
 from awsauth.history.log import UNPROVEN_HISTORY, log
 from awsauth.history.rollback import RollbackProposal
 from awsauth.stores.file import FileStore
@@ -525,3 +526,33 @@ def test_without_history_a_lost_answer_is_settled_or_said_to_be_unknown(*, is_ca
 def test_a_revision_that_is_missing_is_said_to_be(store: Store) -> None:
     with pytest.raises(RevisionNotFoundError, match="There is no revision 7"):
         store.read_revision(7)
+
+
+def test_a_state_of_another_tool_that_two_writers_keep_at_once_is_kept_once() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, ADMIN)
+    outside(store, with_changes(store.read().data, EnsureAccount(account="111122223333")))
+    ensure(Interrupted(store, "write", lambda: ensure(store, RemoveRole(role_arn=ADMIN.role_arn), author="bob")), OTHER)
+    assert [(one.info.number, one.info.kind) for one in log(store).entries] == [
+        (7, "change"),
+        (6, "change"),
+        (5, "outside"),
+        (2, "change"),
+        (1, "outside"),
+    ]
+    assert_true_history(store)
+
+
+def test_a_plan_for_an_absent_object_is_made_with_one_that_another_writer_creates() -> None:
+    store = SharedMemoryStore()
+    plan = AwsAuthClient(store).plan([ADMIN])
+    rival = Interrupted(store, "write", lambda: ensure(store, OTHER, author="bob"))
+    outcome = commit(rival, applying(plan), patience=quick())
+    assert outcome.snapshot.data == with_changes({}, OTHER, ADMIN)
+
+
+def test_a_plan_for_another_object_is_outdated() -> None:
+    store = SharedMemoryStore(BEFORE)
+    plan = AwsAuthClient(store).plan([ADMIN])
+    with pytest.raises(PlanOutdatedError):
+        commit(SharedMemoryStore(BEFORE, uid="another"), applying(plan), patience=quick())

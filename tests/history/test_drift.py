@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +16,8 @@ from awsauth.core.revisions.info import FieldManager
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UnprovenHistoryError
 from awsauth.history.commit import changing, commit
-from awsauth.history.rollback import drift as found_drift
-from tests.support.changed import role, roles
+from awsauth.history.rollback import baseline_findings, drift as found_drift
+from tests.support.changed import node, role, roles
 from tests.support.command_line import run
 from tests.support.memory_store import SharedMemoryStore
 
@@ -124,3 +126,58 @@ def test_the_candidates_of_a_rollback_say_what_they_hold_and_which_has_the_lost_
     assert newest.endswith(": nodes 0, administrators 0, entries 0")
     assert older.endswith(": nodes 1, administrators 1, entries 3")
     assert last == f"Revision 1 has a node mapping that the live state lacks: `{PREFIX}/nodes`."
+
+
+AT = datetime(2026, 3, 1, 14, 5, 59, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "managers", "message"),
+    [
+        (AT, ("kubectl", 0), "The client `kubectl` changed aws-auth at 2026-03-01 14:05:59 UTC, after revision 1. It"),
+        (
+            AT,
+            ("kubectl", -1),
+            "The client `kubectl` changed aws-auth after revision 1, recorded 2026-03-01 14:05:59 UTC",
+        ),
+        (
+            None,
+            ("kubectl", -1),
+            "The client `kubectl` changed aws-auth at 2026-03-01 14:04:59 UTC, after revision 1. It",
+        ),
+        (None, ("kubectl", None), "The client `kubectl` changed aws-auth after revision 1. It"),
+        (AT, ("awsauth", 1), "Another tool changed aws-auth after revision 1, recorded 2026-03-01 14:05:59 UTC. It"),
+        (
+            AT,
+            ("kubectl", 1, "helm", 2, "argocd", -2),
+            "The client `helm`, `kubectl` changed aws-auth at 2026-03-01 14:07:59 UTC, after revision 1. It",
+        ),
+    ],
+)
+def test_the_time_of_a_loss_is_that_of_the_last_client_after_the_revision(
+    recorded: datetime | None, managers: tuple[Any, ...], message: str
+) -> None:
+    nodes = roles(node())
+    revision = draft(1, None, nodes.data)
+    revision = replace(revision, info=replace(revision.info, created=recorded))
+    store = SharedMemoryStore({})
+    store._revisions[1] = revision
+    clients = (
+        FieldManager(client, None if minutes is None else AT + timedelta(minutes=minutes))
+        for client, minutes in zip(managers[::2], managers[1::2], strict=True)
+    )
+    changed = store.read()._replace(
+        head=revision.info.head, managers={"mapRoles": tuple(clients)}, document=roles(role("x"))
+    )
+    [finding] = found_drift(store, changed) or ()
+    assert finding.message.startswith(message)
+
+
+def test_a_state_of_ones_own_or_without_a_loss_has_nothing_to_tell(path: Path) -> None:
+    store = awsauth.AwsAuthClient.from_file(path)._store
+    assert found_drift(store, store.read()) == ()
+    assert baseline_findings(store.read()) == ()
+    memory = SharedMemoryStore({})
+    assert found_drift(memory, memory.read()) is None
+    assert [one.code for one in baseline_findings(memory.read())] == ["no-baseline"]
+    assert baseline_findings(SharedMemoryStore().read()) == ()

@@ -15,7 +15,17 @@ from awsauth.core.revisions.info import FieldManager, RevisionInfo
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UsageError
 from awsauth.history.commit import changing, commit
-from awsauth.history.log import KEEP_AT_MOST, KEEP_FOR, KEEP_LAST, TOO_YOUNG, expendable, log, prune
+from awsauth.history.log import (
+    KEEP_AT_MOST,
+    KEEP_FOR,
+    KEEP_LAST,
+    TOO_YOUNG,
+    expendable,
+    last_changes,
+    log,
+    prune,
+    with_diffs,
+)
 from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by
@@ -313,3 +323,40 @@ def test_a_change_that_was_never_made_shows_no_deletion() -> None:
     store = grown(1)
     store.record(draft(3, None, {}, uid="in-memory", creates=True))
     assert [entry.info.kind for entry in log(store).entries] == ["change", "change", "outside"]
+
+
+def test_a_time_without_an_object_before_the_newest_state_is_not_live() -> None:
+    store = grown(1)
+    store.delete()
+    commit(store, changing([EnsureAccount(account="999999999999")]), writer=by("alice"))
+    assert [(one.info.kind, one.live, one.proven) for one in log(store).entries] == [
+        ("change", True, True),
+        ("deleted", False, True),
+        ("change", False, False),
+        ("outside", False, False),
+    ]
+
+
+def test_a_break_says_whether_the_revision_is_gone_or_another_one() -> None:
+    store = grown(4)
+    store.discard_revision(3, store.read_revision(3).digest)
+    assert log(store).findings[0].message == "Revision 4 came from revision 3, which is gone."
+    store.record(draft(3, store.read_revision(2).info.head, {"mapRoles": "replaced"}, uid="in-memory"))
+    problem = "Revision 4 came from another revision 3 than the one that exists."
+    assert log(store).findings[0].message == problem
+
+
+def test_of_revisions_without_a_time_none_is_pruned() -> None:
+    infos = tuple(RevisionInfo(number, "", "") for number in range(1, KEEP_AT_MOST + 10))
+    assert expendable(RevisionList(infos, NOW), set()) == []
+
+
+def test_the_last_change_of_a_principal_is_the_newest_one_that_was_made() -> None:
+    store = grown(3)
+    store.record(draft(9, store.read().head, {"mapAccounts": '["000000000000"]'}, uid="in-memory"))
+    found = last_changes(with_diffs(store, log(store), 10))
+    assert {name: (one.revision, one.by) for name, one in found.items()} == {
+        f"{number:012}": (number + 2, "alice") for number in range(3)
+    }
+    newest = last_changes(with_diffs(store, log(store), 2))
+    assert newest.keys() == {"000000000002"}

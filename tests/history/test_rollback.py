@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given, strategies as st
 
+from awsauth.core.diff import diff
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import (
@@ -21,10 +24,12 @@ from awsauth.core.edit.changes import (
     ReplaceText,
 )
 from awsauth.core.edit.merge import merge
+from awsauth.core.revisions.info import Writer
 from awsauth.core.revisions.revision import Revision, draft
-from awsauth.errors import EditError, HistoryError, RevisionNotFoundError, UnprovenHistoryError
+from awsauth.errors import EditError, HistoryError, PlanOutdatedError, RevisionNotFoundError, UnprovenHistoryError
 from awsauth.history.commit import CommitOutcome, changing, commit
 from awsauth.history.log import log
+from awsauth.history.rollback import RollbackProposal, revision_line
 from tests.support.documents.strategies import documents, examples
 from tests.support.going_back import by, rollback
 from tests.support.memory_store import SharedMemoryStore
@@ -396,3 +401,38 @@ def test_every_revision_survives_its_object_form(data: dict[str, str], made: lis
         revision = store.read_revision(number)
         assert Revision.from_object(revision.to_object()) == revision
         assert revision.is_intact
+
+
+def test_an_approved_rollback_does_nothing_else() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, role("a"))
+    approved = diff(store.read().document, Document(BEFORE))
+    ensure(store, role("b"))
+    with pytest.raises(PlanOutdatedError):
+        commit(store, RollbackProposal(store, 1, exact=True, approved=approved).propose)
+    approved = diff(store.read().document, Document(BEFORE))
+    assert commit(store, RollbackProposal(store, 1, exact=True, approved=approved).propose).changed
+
+
+def test_a_further_step_back_is_told_after_a_rollback_alone() -> None:
+    store = SharedMemoryStore(BEFORE)
+    for name in "abc":
+        ensure(store, role(name))
+    assert back(store).proposal.merged.findings == ()
+    assert [str(one) for one in back(store).proposal.merged.findings] == [
+        (
+            "Revision 5 is a rollback to revision 3, so this goes one state further back. "
+            "It does not bring back the state before that rollback. To restore that state, name revision 4."
+        )
+    ]
+
+
+def test_a_revision_on_one_line() -> None:
+    info = draft(3, None, {}, kind="change", writer=Writer("alice")).info
+    assert revision_line(info) == "revision 3, change, unknown time, for `alice`"
+    moment = datetime(2026, 3, 1, 14, 5, 59, tzinfo=timezone.utc)
+    recorded = replace(info, created=moment, writer=Writer(), recorded_by=("helm", "kubectl"))
+    assert (
+        revision_line(recorded)
+        == "revision 3, change, 2026-03-01 14:05:59 UTC, created by the client `helm`, `kubectl`"
+    )
