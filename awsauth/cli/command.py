@@ -230,8 +230,9 @@ class AwsAuthCommand(_Sectioned):
         except Exception as error:  # noqa: BLE001 - every error becomes text and an exit code
             from awsauth.cli.errors import show_error
 
-            show_error(error, ctx.obj)
-            ctx.exit(code_of(error))
+            code = code_of(error)
+            show_error(error, ctx.obj, code)
+            ctx.exit(code)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the call of the library."""

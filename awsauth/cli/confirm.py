@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from awsauth.apply import ONLY_RECORDS, Result
 from awsauth.cli.command import DONE, FOUND
 from awsauth.cli.completion import remember
+from awsauth.cli.errors import findings_as_markdown, findings_as_text
 from awsauth.cli.invocation import Invocation, targeted_command
-from awsauth.cli.output import findings_as_markdown
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.content import UNTRUSTED
 from awsauth.core.guards.guards import GUARDS, refusal
@@ -203,7 +203,8 @@ class Confirmation:
             is_allowed = finding.code in GUARDS and finding.severity is Severity.ERROR
             return "allowed" if is_allowed and not self._how.out and finding not in refused else finding.severity.value
 
-        listed = screen.findings([one for one in proposed.preview.findings if one not in without], severity=severity)
+        found = [one for one in proposed.preview.findings if one not in without]
+        listed = findings_as_text(screen, found, severity=severity)
         self._invocation.of_entries |= bool(proposed.preview.diff.entries)
         unchanged = proposed.without_diff(f"No change to {self._invocation.named_target}.")
         diff = screen.diff(proposed.preview.diff) if proposed.preview.diff else unchanged
@@ -238,7 +239,7 @@ class Confirmation:
             if applied and result:
                 number = f"; it is revision {result.revision}" if result.revision and not invocation.is_filter else ""
                 last = f"Changed {invocation.named_target}{number}."
-            parts = [invocation.screen.findings(new), invocation.screen.wrapped(last)]
+            parts = [findings_as_text(invocation.screen, new), invocation.screen.wrapped(last)]
             invocation.screen.print("\n".join(filter(None, parts)))
 
 

@@ -1,22 +1,25 @@
-"""Show errors, and the library's texts with options instead of arguments."""
+"""Errors and findings as text, with options instead of the library's arguments."""
 
 from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from awsauth.boundary import caused_by
-from awsauth.cli.command import code_of
 from awsauth.cli.invocation import VARIABLES, Invocation, targeted_command, with_target
 from awsauth.core.serialization import JsonValue
-from awsauth.core.text.display import command_line, visible
+from awsauth.core.text.display import code, command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from awsauth.cli.output import Output
     from awsauth.core.findings import Finding
 
 # Tokens, signatures and keys, which errors of other libraries may hold.
@@ -27,6 +30,9 @@ _SECRET: Final = re.compile(
     r"|(?<=X-Amz-Signature=)\w+|(?<=X-Amz-Security-Token=)[\w%+/=-]+|(?<=X-Amz-Credential=)[\w%/-]+"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
 )
+
+_COLORS: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
+_MOST_ALIKE: Final = 5  # the most lines for findings with the same code, without `--verbose`
 
 _CHANGED: Final = {
     False: "Nothing was changed.",
@@ -48,7 +54,7 @@ class ErrorReport(JsonValue):
     findings: tuple[Finding, ...]
 
 
-def show_error(error: Exception, invocation: Invocation) -> None:
+def show_error(error: Exception, invocation: Invocation, exit_code: int) -> None:
     """Show an error on standard error; with JSON also as an object on standard output."""
     screen = invocation.screen
     if not isinstance(error, AwsAuthError):
@@ -69,7 +75,7 @@ def show_error(error: Exception, invocation: Invocation) -> None:
         screen.tell(_safe("".join(traceback.format_exception(error)).rstrip("\n")))
     if invocation.output == "json":
         findings = tuple(error.findings) if isinstance(error, GuardError) else ()
-        report = ErrorReport(type(error).__name__, code_of(error), changed, message, location, hint, findings)
+        report = ErrorReport(type(error).__name__, exit_code, changed, message, location, hint, findings)
         invocation.emit({"error": report})
 
 
@@ -96,6 +102,45 @@ def _safe(text: str) -> str:
     return visible(_SECRET.sub("(hidden)", text), keep="\n")
 
 
+def findings_as_text(
+    screen: Output,
+    found: Sequence[Finding],
+    locations: Sequence[str] = (),
+    severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
+) -> str:
+    """Return findings: of each code the first whole, some brief, the rest counted.
+
+    Args:
+        screen: Where they are shown.
+        found: The findings.
+        locations: The text before each, such as its place in a file.
+        severity: Returns the name of the severity of a finding.
+    """
+    kinds: dict[tuple[str, str], list[tuple[Finding, str]]] = {}
+    for finding, location in zip(found, locations or [""] * len(found), strict=True):
+        kinds.setdefault((severity(finding), finding.code), []).append((finding, location))
+    lines = []
+    for (named, kind), alike in kinds.items():
+        shown = alike if screen.verbosity or len(alike) <= _MOST_ALIKE else alike[: _MOST_ALIKE - 1]
+        for position, (finding, location) in enumerate(shown):
+            lines.append(_as_text(screen, finding, location, named, brief=position > 0 and not screen.verbosity))
+        if len(shown) < len(alike):
+            lines.append(f"... and {len(alike) - len(shown)} more of {named} {visible(kind)}; -v shows all.")
+    return "\n".join(lines)
+
+
+def _as_text(screen: Output, found: Finding, location: str, severity: str, *, brief: bool) -> str:
+    shown = in_options(str(replace(found, impact="", hint="") if brief else found))
+    text = screen.wrapped(f"{location}{severity} {visible(found.code)}: {shown}")
+    start = text.index(severity, max(len(location) - 1, 0))
+    return f"{text[:start]}{click.style(severity, fg=_COLORS[severity])}{text[start + len(severity) :]}"
+
+
+def findings_as_markdown(found: Iterable[Finding]) -> str:
+    """Return findings as a Markdown list, with their texts as code."""
+    return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
+
+
 _ARGUMENTS: Final = (
     *("adopt", "allow", "allow_empty", "creator_role", "dry_run", "exact", "history", "iam_arn", "if_mapped"),
     *("max_removals", "on_drift", "prune", "reason", "release", "restore_ownership", "revert_after"),
@@ -109,18 +154,9 @@ OPTIONS: Final = {
     "rollback_to": "--to",
 }
 
-_ARGUMENT: Final = re.compile(
-    rf"\b(?P<name>{'|'.join(OPTIONS)})=(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
-)
-
 # By call in a hint the command that does the same.
 _ALIKE: Final = {f"{name}()": name for name in ("recover", "explain", "snapshot", "rollback")}
 CALLS: Final = {**_ALIKE, "health_check()": "health", "remove_user_mapping": "remove user"}
-
-_NAMED_CALL: Final = re.compile(rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()")
-
-# Calls and arguments, in one pass. The value of an argument may look like a call or an argument.
-_CALL_OR_ARGUMENT: Final = re.compile(f"{_NAMED_CALL.pattern}|{_ARGUMENT.pattern}")
 
 _BY_NAME: Final = ", from_eks)"  # names a constructor that the command line does not have
 
@@ -147,10 +183,22 @@ def in_options(text: str) -> str:
     return with_target("".join(parts), context) if context and context.obj else "".join(parts)
 
 
+@cache
+def _expressions() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the expression for calls, and that for calls and arguments.
+
+    They are one, as the value of an argument may look like a call or an argument.
+    """
+    call = rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()"
+    value = r"(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"
+    return re.compile(call), re.compile(rf"{call}|\b(?P<name>{'|'.join(OPTIONS)})={value}")
+
+
 def _with_options(line: str) -> str:
     line = line.replace(_BY_NAME, ")")
-    is_call = _CALL.search(_NAMED_CALL.sub("", line))
-    return (_NAMED_CALL if is_call else _CALL_OR_ARGUMENT).sub(_in_words, line)
+    calls, calls_and_arguments = _expressions()
+    is_call = _CALL.search(calls.sub("", line))
+    return (calls if is_call else calls_and_arguments).sub(_in_words, line)
 
 
 def _in_words(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ import click
 from awsauth.cli.command import DONE, FOUND, RECORDED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS, remember
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed
+from awsauth.cli.errors import findings_as_text
 from awsauth.core.diff import Diff
 from awsauth.core.text.display import fenced, visible
 from awsauth.errors import UnprovenHistoryError
@@ -43,7 +44,8 @@ def history_command(invocation: Invocation, /, *, limit: int | None) -> None:
         screen.print(screen.table(header, [tuple(entry.cells.values()) for entry in log.entries], titles=(0, 1, 2, 6)))
     if len(log.entries) > DESCRIBED:
         screen.tell("To see what an older revision changed: `awsauth diff REVISION REVISION`.")
-    screen.print(screen.findings([*log.findings, *(found for entry in log.entries for found in entry.findings)]))
+    found = [*log.findings, *(finding for entry in log.entries for finding in entry.findings)]
+    screen.print(findings_as_text(screen, found))
     if not log.entries:
         screen.tell("There is no history yet. The first change begins it.")
     elif not log.is_recorded and log.entries[0].info.kind != "deleted":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -12,9 +13,9 @@ import awsauth
 from awsauth.cli.command import CHANGE, DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
 from awsauth.cli.confirm import run_change
-from awsauth.cli.errors import in_options
+from awsauth.cli.errors import findings_as_markdown, findings_as_text, in_options
 from awsauth.cli.invocation import Invocation, targeted_command
-from awsauth.cli.output import annotation, findings_as_markdown
+from awsauth.cli.output import annotation
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS
@@ -114,7 +115,7 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
         at_file = [FileLocation(file, *position) if file else None for position in positions]
         locations = [f"{visible(file)}:{at.line}:{at.column}: " if file and at else "" for at in places]
         markdown = findings_as_markdown(found) if invocation.output == "markdown" else ""
-        text = screen.findings(found, locations) or _NOTHING
+        text = findings_as_text(screen, found, locations) or _NOTHING
         invocation.report({"findings": [*map(CheckedFinding, found, at_file)]}, text, markdown or _NOTHING)
 
 
@@ -232,7 +233,7 @@ def report_command(invocation: Invocation, /) -> None:
             invocation.emit({"report": report})
         case "csv":
             screen.print(report_as_csv(report))
-            screen.tell(screen.findings(report.not_checked))
+            screen.tell(findings_as_text(screen, report.not_checked))
         case "sarif":
             of_rows = [finding for row in report.principals for finding in row.findings]
             _print_sarif(invocation, [*of_rows, *report.findings, *report.not_checked])
@@ -242,10 +243,12 @@ def report_command(invocation: Invocation, /) -> None:
             screen.print(report_as_html(report))
         case as_text:
             is_text = as_text == "text"
-            found, table = (screen.findings, screen.table) if is_text else (findings_as_markdown, markdown_table)
+            as_list, as_table = (
+                (partial(findings_as_text, screen), screen.table) if is_text else (findings_as_markdown, markdown_table)
+            )
             title = f"Access to {visible(report.target)}, {report.made:%Y-%m-%d %H:%M} UTC"
             header, *rows = report.table
-            parts = [found(report.not_checked), table(header, rows), found(report.findings)]
+            parts = [as_list(report.not_checked), as_table(header, rows), as_list(report.findings)]
             screen.print("\n\n".join(filter(None, [title, *parts])))
 
 

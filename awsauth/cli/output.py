@@ -10,25 +10,22 @@ import sys
 import textwrap
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from awsauth.core.text.display import code, visible
+from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from awsauth.core.diff import Diff
     from awsauth.core.findings import Finding, Location
 
 _COMMANDS: Final = {"error": "error", "warning": "warning", "note": "notice"}
-_SEVERITIES: Final = {"error": "red", "allowed": "yellow", "warning": "yellow", "note": "blue"}
 _SIGNS: Final = {"+": "green", "-": "red", "~": "yellow", "=": "yellow", "!": "yellow", "@": "cyan"}
 _GAP: Final = "  "
-
-_ALIKE: Final = 5  # the most lines for findings with the same code, without `--verbose`
 
 _PATIENCE: Final = 1.0  # seconds before a wait is shown
 
@@ -115,39 +112,6 @@ class Output:
         lines[:prose] = map(self.wrapped, lines[:prose])
         return "\n".join(click.style(line, fg=_SIGNS[line[0]]) if line[:1] in _SIGNS else line for line in lines)
 
-    def findings(
-        self,
-        found: Sequence[Finding],
-        locations: Sequence[str] = (),
-        severity: Callable[[Finding], str] = lambda finding: finding.severity.value,
-    ) -> str:
-        """Return findings: of each code the first whole, some brief, the rest counted.
-
-        Args:
-            found: The findings.
-            locations: The text before each, such as its place in a file.
-            severity: Returns the name of the severity of a finding.
-        """
-        kinds: dict[tuple[str, str], list[tuple[Finding, str]]] = {}
-        for finding, location in zip(found, locations or [""] * len(found), strict=True):
-            kinds.setdefault((severity(finding), finding.code), []).append((finding, location))
-        lines = []
-        for (named, kind), alike in kinds.items():
-            shown = alike if self.verbosity or len(alike) <= _ALIKE else alike[: _ALIKE - 1]
-            for position, (finding, location) in enumerate(shown):
-                lines.append(self._finding(finding, location, named, brief=position > 0 and not self.verbosity))
-            if len(shown) < len(alike):
-                lines.append(f"... and {len(alike) - len(shown)} more of {named} {visible(kind)}; -v shows all.")
-        return "\n".join(lines)
-
-    def _finding(self, found: Finding, location: str, severity: str, *, brief: bool) -> str:
-        from awsauth.cli.errors import in_options
-
-        shown = in_options(str(replace(found, impact="", hint="") if brief else found))
-        text = self.wrapped(f"{location}{severity} {visible(found.code)}: {shown}")
-        start = text.index(severity, max(len(location) - 1, 0))
-        return f"{text[:start]}{click.style(severity, fg=_SEVERITIES[severity])}{text[start + len(severity) :]}"
-
     def wrapped(self, text: str, *, to_error: bool = False) -> str:
         """Wrap prose for the terminal, but no word, command or indented line."""
         if not (sys.stderr.isatty() if to_error else self.is_terminal):
@@ -184,13 +148,6 @@ def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], wi
         if cell and position not in titles
     ]
     return "\n".join([_GAP.join(row[position] for position in titles if row[position]), *details])
-
-
-def findings_as_markdown(found: Iterable[Finding]) -> str:
-    """Return findings as a Markdown list, with their texts as code."""
-    from awsauth.cli.errors import in_options
-
-    return "\n".join(f"- {one.severity.value} {code(one.code)}: {code(in_options(str(one)))}" for one in found)
 
 
 def annotation(finding: Finding, file: str | None, at: Location | None) -> str:

@@ -11,9 +11,9 @@ import click
 from awsauth.cli.command import CHANGE, DONE, FOUND, REFUSED, VERIFIED, awsauth_command
 from awsauth.cli.completion import REVISIONS
 from awsauth.cli.confirm import PreviewedChange, confirm_and_apply, previewed, run_change
+from awsauth.cli.errors import findings_as_markdown, findings_as_text
 from awsauth.cli.files import manifest_from, name_of, save, wanted_in
 from awsauth.cli.invocation import Invocation
-from awsauth.cli.output import findings_as_markdown
 from awsauth.client import AwsAuthClient
 from awsauth.core.diff import Diff
 from awsauth.core.findings import Finding, Severity
@@ -30,7 +30,7 @@ _KEEP_NODES: Final = click.option("--keep-nodes", is_flag=True, help=_KEEP)
 
 def _show(invocation: Invocation, values: dict[str, Any], diff: Diff, findings: Sequence[Finding], last: str) -> None:
     screen = invocation.screen
-    text = [screen.diff(diff), screen.findings(findings), screen.wrapped(last)]
+    text = [screen.diff(diff), findings_as_text(screen, findings), screen.wrapped(last)]
     markdown = [diff.markdown().rstrip("\n"), findings_as_markdown(findings)]
     shown = {"changed": bool(diff), **values}
     invocation.report(shown, "\n".join(filter(None, text)), "\n\n".join(filter(None, markdown)))
