@@ -14,7 +14,7 @@ from awsauth.core.guards.guards import REFUSALS, enforce, run_guards
 from awsauth.core.revisions.info import OBSERVED, Writer, owners_of
 from awsauth.core.serialization import LEFT_OUT, JsonValue
 from awsauth.core.text.display import NotebookValue, quoted
-from awsauth.history.commit import PendingChange, Propose, commit
+from awsauth.history.commit import commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.lint.policy import Policy
     from awsauth.core.revisions.restore import Restoration
+    from awsauth.history.proposal import PendingChange, Propose
     from awsauth.options import Options
     from awsauth.stores.store import Snapshot, Store
 

@@ -12,7 +12,8 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts, require
 from awsauth.errors import UsageError
-from awsauth.history.commit import Propose, RetryingStore, applying, changing, take_snapshot
+from awsauth.history.commit import RetryingStore, take_snapshot
+from awsauth.history.proposal import Propose, applying, changing
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_rollback, connection_options
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from awsauth.core.document.document import Document
     from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
-    from awsauth.history.commit import Propose
+    from awsauth.history.proposal import Propose
 
 
 _OTHER_ENTRIES: Final = note(

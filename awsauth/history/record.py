@@ -19,7 +19,7 @@ from awsauth.system.debug_log import log_debug
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from awsauth.history.commit import PendingChange
+    from awsauth.history.proposal import PendingChange
     from awsauth.stores.store import Snapshot, Store
     from awsauth.system.backoff import Backoff
 

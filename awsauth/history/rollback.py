@@ -22,7 +22,7 @@ from awsauth.core.revisions.restore import EMPTY_DOCUMENT, OUTSIDE, Author, Hist
 from awsauth.core.revisions.revision import Revision, digest_of_owners, is_sound
 from awsauth.core.text.display import command_line, listed, quoted
 from awsauth.errors import ForbiddenError, HistoryError, RevisionNotFoundError, UnprovenHistoryError
-from awsauth.history.commit import PendingChange
+from awsauth.history.proposal import PendingChange
 from awsauth.stores.store import RevisionList, Snapshot, Store, intact, sound_revision
 
 UNVOUCHED: Final = "aws-auth was replaced or deleted, so it does not prove"

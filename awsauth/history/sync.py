@@ -22,7 +22,7 @@ from awsauth.core.guards.guards import allowed_by
 from awsauth.core.revisions.info import FIELD_MANAGER, RevisionInfo, owners_of
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import GuardError, PlanOutdatedError, UsageError
-from awsauth.history.commit import PendingChange
+from awsauth.history.proposal import PendingChange
 from awsauth.history.rollback import rollback_candidates
 from awsauth.stores.store import Snapshot, Store, sound_revision
 

@@ -21,7 +21,8 @@ from awsauth.core.explain.explain import explain
 from awsauth.core.findings import Finding, note, warning
 from awsauth.core.revisions.restore import Restoration, reverted
 from awsauth.core.text.display import command_line, quoted
-from awsauth.history.commit import PendingChange, Propose, RetryingStore, commit
+from awsauth.history.commit import RetryingStore, commit
+from awsauth.history.proposal import PendingChange, Propose
 from awsauth.kube.rbac import missing, self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore

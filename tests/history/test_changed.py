@@ -10,8 +10,9 @@ import pytest
 
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.errors import AwsAuthError, ForbiddenError, HistoryError, OutcomeUnknownError, UnreachableError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import prune
+from awsauth.history.proposal import changing
 from awsauth.history.rollback import RollbackProposal
 from tests.history.test_commit import ADMIN, BEFORE, OTHER, ensure, file_store, quick
 from tests.support.memory_store import SharedMemoryStore

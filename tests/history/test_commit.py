@@ -22,8 +22,9 @@ from awsauth.errors import (
     RevisionNotFoundError,
     UnprovenHistoryError,
 )
-from awsauth.history.commit import CommitOutcome, applying, changing, commit
+from awsauth.history.commit import CommitOutcome, commit
 from awsauth.history.log import UNPROVEN_HISTORY, log
+from awsauth.history.proposal import applying, changing
 from awsauth.history.rollback import RollbackProposal
 from awsauth.stores.file import FileStore
 from awsauth.system.backoff import Backoff
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from awsauth.core.revisions.revision import Revision
-    from awsauth.history.commit import PendingChange
+    from awsauth.history.proposal import PendingChange
     from awsauth.stores.store import Snapshot, Store
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node

@@ -15,7 +15,8 @@ from awsauth.core.findings import Severity
 from awsauth.core.revisions.info import FieldManager
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UnprovenHistoryError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
+from awsauth.history.proposal import changing
 from awsauth.history.rollback import baseline_findings, drift as found_drift
 from tests.support.changed import node, role, roles
 from tests.support.command_line import run

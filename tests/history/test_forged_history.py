@@ -12,8 +12,9 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.revisions.info import Head, Writer
 from awsauth.core.revisions.revision import HIGHEST, draft
 from awsauth.errors import HistoryError, UnprovenHistoryError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import log
+from awsauth.history.proposal import changing
 from tests.support.going_back import by, rollback
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Wrapped

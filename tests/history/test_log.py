@@ -14,7 +14,7 @@ from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.info import FieldManager, RevisionInfo
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import UsageError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import (
     KEEP_AT_MOST,
     KEEP_FOR,
@@ -26,6 +26,7 @@ from awsauth.history.log import (
     prune,
     with_diffs,
 )
+from awsauth.history.proposal import changing
 from awsauth.stores.store import RevisionList
 from tests.support.documents.strategies import examples
 from tests.support.going_back import by

@@ -18,8 +18,9 @@ from awsauth.errors import (
     UnreachableError,
     UsageError,
 )
-from awsauth.history.commit import CommitOutcome, RetryingStore, changing, commit
+from awsauth.history.commit import CommitOutcome, RetryingStore, commit
 from awsauth.history.log import log
+from awsauth.history.proposal import changing
 from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore

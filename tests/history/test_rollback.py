@@ -27,8 +27,9 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.revisions.info import Writer
 from awsauth.core.revisions.revision import Revision, draft
 from awsauth.errors import EditError, HistoryError, PlanOutdatedError, RevisionNotFoundError, UnprovenHistoryError
-from awsauth.history.commit import CommitOutcome, changing, commit
+from awsauth.history.commit import CommitOutcome, commit
 from awsauth.history.log import log
+from awsauth.history.proposal import changing
 from awsauth.history.rollback import RollbackProposal, revision_line
 from tests.support.documents.strategies import documents, examples
 from tests.support.going_back import by, rollback

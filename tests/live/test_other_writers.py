@@ -10,7 +10,8 @@ import pytest
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.edit.changes import EnsureRole
 from awsauth.core.findings import Finding, Severity
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
+from awsauth.history.proposal import changing
 from awsauth.stores.cluster import ClusterStore
 from tests.support.changed import role, roles
 from tests.support.connections import connected

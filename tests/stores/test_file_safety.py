@@ -20,8 +20,9 @@ from awsauth.cli.completion import _cache, remember
 from awsauth.core.edit.changes import EnsureAccount
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import AwsAuthError, FileError, HistoryError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import log
+from awsauth.history.proposal import changing
 from awsauth.stores import atomic_write as durability, revision_folder
 from awsauth.stores.file import FileStore
 from awsauth.system.backoff import Backoff

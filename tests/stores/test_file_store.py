@@ -16,8 +16,9 @@ from awsauth.core.edit.changes import EnsureAccount, EnsureRole, ReplaceText
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.revisions.revision import draft
 from awsauth.errors import FileError, HistoryError, RevisionNotFoundError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import log
+from awsauth.history.proposal import changing
 from awsauth.history.rollback import RollbackProposal
 from awsauth.stores import file as file_module
 from awsauth.stores.atomic_write import replace_file

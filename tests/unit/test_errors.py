@@ -27,7 +27,8 @@ from awsauth.core.lint.policy import Policy
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
+from awsauth.history.proposal import changing
 from awsauth.stores.file import ManifestFile
 from tests.support import paths
 from tests.support.access_entries import entry

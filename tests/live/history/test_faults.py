@@ -8,7 +8,8 @@ import pytest
 
 from awsauth import AwsAuthClient, AwsAuthError, EnsureRole, OutcomeUnknownError
 from awsauth.connections.kubernetes import from_kubeconfig
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
+from awsauth.history.proposal import changing
 from awsauth.options import ConnectionOptions
 from awsauth.stores.cluster import ClusterStore
 from awsauth.system.backoff import Backoff

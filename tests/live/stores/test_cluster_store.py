@@ -25,8 +25,9 @@ from awsauth.errors import (
     RevisionNotFoundError,
     RevisionTakenError,
 )
-from awsauth.history.commit import changing, commit
+from awsauth.history.commit import commit
 from awsauth.history.log import prune
+from awsauth.history.proposal import changing
 from awsauth.kube import resources as listing_module
 from awsauth.stores.cluster import ClusterStore
 from tests.live.kube.test_transport import deny
