@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import can_match, counting, filled, is_canonical
 from awsauth.core.access.node_mappings import is_person
@@ -13,8 +13,7 @@ from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, ArnParts, is_user, lacks_ss
 from awsauth.core.document.index import grouped, kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii
-from awsauth.core.findings import Location
-from awsauth.core.lint.rule import Match
+from awsauth.core.findings import Location, Severity
 from awsauth.core.text.display import quoted, without_invisible
 
 if TYPE_CHECKING:
@@ -22,8 +21,37 @@ if TYPE_CHECKING:
 
     from awsauth.core.document.document import Document
     from awsauth.core.document.model import EntryLayout, MappingEntry, ParsedList
+    from awsauth.core.edit.changes import Change
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.lint.policy import Policy
+
+
+class Match(NamedTuple):
+    """One place where a rule fires.
+
+    The guard ``policy`` refuses only new violations: those with another principal or `about`, or a larger `weight`.
+
+    Attributes:
+        message: The fault.
+        impact: Its effect.
+        hint: The correction.
+        location: Where it is; None for the whole document.
+        principal: As in `Finding`.
+        fix: As in `Finding`.
+        about: The value that violates a policy.
+        weight: The extent of a violation.
+        severity: The severity, if it is not that of the rule.
+    """
+
+    message: str
+    impact: str
+    hint: str
+    location: Location | None = None
+    principal: str = ""
+    fix: tuple[Change, ...] = ()
+    about: str = ""
+    weight: int = 1
+    severity: Severity | None = None
 
 
 def arn_problem(principal: str) -> str:

@@ -6,42 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from awsauth.core.findings import Finding, Location, Severity
+from awsauth.core.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from awsauth.core.edit.changes import Change
-    from awsauth.core.lint.context import LintContext, LintEntry
+    from awsauth.core.lint.context import LintContext, LintEntry, Match
 
 
-class Match(NamedTuple):
-    """One place where a rule fires.
-
-    The guard ``policy`` refuses only new violations: those with another principal or `about`, or a larger `weight`.
-
-    Attributes:
-        message: The fault.
-        impact: Its effect.
-        hint: The correction.
-        location: Where it is; None for the whole document.
-        principal: As in `Finding`.
-        fix: As in `Finding`.
-        about: The value that violates a policy.
-        weight: The extent of a violation.
-        severity: The severity, if it is not that of the rule.
-    """
-
-    message: str
-    impact: str
-    hint: str
-    location: Location | None = None
-    principal: str = ""
-    fix: tuple[Change, ...] = ()
-    about: str = ""
-    weight: int = 1
-    severity: Severity | None = None
-
-
-Find = Callable[["LintContext"], Iterator[Match]]
+Find = Callable[["LintContext"], Iterator["Match"]]
 
 
 class Rule(NamedTuple):

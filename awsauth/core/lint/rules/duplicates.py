@@ -12,8 +12,8 @@ from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import LintContext, LintEntry, distinct
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.context import LintContext, LintEntry, Match, distinct
+from awsauth.core.lint.rule import rule
 from awsauth.core.text.display import quoted
 
 _ONE_LEFT: Final = (Deduplicate(only_equal=True),)

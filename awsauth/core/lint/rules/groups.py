@@ -9,8 +9,8 @@ from typing import Final
 
 from awsauth.core.access.node_mappings import NODES, PRESETS, WELL_KNOWN
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import LintContext, LintEntry, has_invisible
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.context import LintContext, LintEntry, Match, has_invisible
+from awsauth.core.lint.rule import rule
 from awsauth.core.lint.rules.templates import misspelt, unfilled
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches

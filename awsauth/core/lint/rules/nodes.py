@@ -10,8 +10,8 @@ from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import NODE_GROUPS, NODES, PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import LintContext, LintEntry
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.context import LintContext, LintEntry, Match
+from awsauth.core.lint.rule import rule
 from awsauth.core.lint.rules.groups import is_unclear, meant, parts
 from awsauth.core.text.display import quoted
 

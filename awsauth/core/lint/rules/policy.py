@@ -11,8 +11,8 @@ from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
 from awsauth.core.arn import ACCOUNT_ID, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.lint import rule as registry
-from awsauth.core.lint.context import LintContext, LintEntry
-from awsauth.core.lint.rule import Match, Rule, policy_rule
+from awsauth.core.lint.context import LintContext, LintEntry, Match
+from awsauth.core.lint.rule import Rule, policy_rule
 from awsauth.core.text.display import quoted
 
 _NOT_ALLOWED: Final = "The policy does not allow it."

@@ -11,8 +11,8 @@ from awsauth.core.access.node_mappings import NODES, is_node_mapping
 from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of, permission_set
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import LintContext, LintEntry, distinct
-from awsauth.core.lint.rule import Match, arn_rule, rule
+from awsauth.core.lint.context import LintContext, LintEntry, Match, distinct
+from awsauth.core.lint.rule import arn_rule, rule
 from awsauth.core.lint.rules.groups import meant
 from awsauth.core.text.display import quoted
 

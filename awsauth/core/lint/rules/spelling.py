@@ -11,8 +11,8 @@ from awsauth.core.document.index import grouped
 from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.findings import Severity
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.lint.context import LintContext, NameKind, has_invisible
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.context import LintContext, Match, NameKind, has_invisible
+from awsauth.core.lint.rule import rule
 from awsauth.core.lint.rules.groups import is_unclear, meant
 from awsauth.core.text.display import quoted
 

@@ -12,8 +12,8 @@ from awsauth.core.access.matching import PLACEHOLDER, placeholders
 from awsauth.core.arn import ACCOUNT_ID
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.findings import Severity
-from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, NameKind
-from awsauth.core.lint.rule import Match, rule
+from awsauth.core.lint.context import NAME_KINDS, LintContext, LintEntry, Match, NameKind
+from awsauth.core.lint.rule import rule
 from awsauth.core.manifest.source import template_tool
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
