@@ -138,11 +138,7 @@ from awsauth.kube.rbac import SelfReview as SelfReview
 from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
 from awsauth.migration.migration import Migration as Migration
 from awsauth.options import Options as Options
-from awsauth.recovery.plan import (
-    Leftover as Leftover,
-    Recovery as Recovery,
-    RecoveryPlan as RecoveryPlan,
-    RecoveryStep as RecoveryStep,
-)
+from awsauth.recovery.discovery import Leftover as Leftover
+from awsauth.recovery.plan import Recovery as Recovery, RecoveryPlan as RecoveryPlan, RecoveryStep as RecoveryStep
 from awsauth.recovery.recover import recover as recover
 from awsauth.version import __version__ as __version__

@@ -11,7 +11,7 @@ import re
 import ssl
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from awsauth import errors
 from awsauth.boundary import causes
@@ -21,7 +21,7 @@ from awsauth.system.backoff import http_date
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from awsauth.aws.session import AwsSession
+    import botocore.session
 
 _LONGEST: Final = 500  # characters of a foreign message that are shown
 
@@ -33,6 +33,15 @@ _VALUE_ERRORS: Final = (
     "No closing quotation", "No escaped character", "Auth token value is not a legal header value", "Invalid IPv6 URL",
     "Invalid endpoint", "Unsupported host",
 )  # fmt: skip
+
+
+class _Session(Protocol):
+    """What the texts of errors need of an `AwsSession`."""
+
+    @property
+    def botocore(self) -> botocore.session.Session: ...
+    @property
+    def profile(self) -> str | None: ...
 
 
 def safe_text(error: Exception) -> str:
@@ -250,7 +259,7 @@ _EXCEPTIONS: Final = _by_name(
 
 
 @contextmanager
-def translate_errors(doing: str, session: AwsSession, *, service: str = "", look: str = "") -> Iterator[None]:
+def translate_errors(doing: str, session: _Session, *, service: str = "", look: str = "") -> Iterator[None]:
     """Turn every error of boto3 in the block into an error of this library.
 
     That includes every failure to read an answer. Keep the block to calls and the reading of their answers: other
@@ -307,7 +316,7 @@ def clock_difference(date: str) -> str:
     return f"{abs(seconds) / 60:,.0f} minutes {'ahead' if seconds > 0 else 'behind'}"
 
 
-def login_command(session: AwsSession, *words: str) -> str:
+def login_command(session: _Session, *words: str) -> str:
     """Return a command of the AWS CLI for the session's profile, in backticks."""
     profile = ("--profile", session.profile) if session.profile else ()
     return f"`{command_line('aws', *words, *profile)}`"
@@ -316,7 +325,7 @@ def login_command(session: AwsSession, *words: str) -> str:
 class _Failure:
     """An exception of boto3, with the values that the texts of its row name."""
 
-    def __init__(self, error: Exception, session: AwsSession, service: str) -> None:
+    def __init__(self, error: Exception, session: _Session, service: str) -> None:
         response, details = getattr(error, "response", None), getattr(error, "kwargs", {})
         answer: dict[str, Any] = response if isinstance(response, dict) else {}
         metadata = answer.get("ResponseMetadata", {})

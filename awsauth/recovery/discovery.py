@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.errors import INVALID, MISSING, TAKEN
@@ -19,15 +19,36 @@ from awsauth.aws.session import AwsSession
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import principal_of
 from awsauth.core.entries.model import TEMPORARY, TEMPORARY_POLICY, AccessEntry
+from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import command_line, listed, quoted, visible
 from awsauth.errors import AwsAuthError, AwsPermissionError, OutcomeUnknownError, RecoveryError, UsageError
 from awsauth.kube.rbac import CHANGER
-from awsauth.recovery.plan import Leftover, Way
 from awsauth.verification.verify import ProbeResult, TokenProbe
 
 if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.connections.eks import EksConnection
+
+
+# How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an
+# access entry.
+Way = Literal["direct", "creator", "access-entry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover(JsonValue):
+    """Something that a recovery has left behind.
+
+    Attributes:
+        text: The thing.
+        command: The command that removes it; empty if nothing can.
+    """
+
+    text: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{visible(self.text)}: `{self.command}`" if self.command else f"{visible(self.text)}."
 
 
 class Discovery(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.eks import BOTH
 from awsauth.core.entries.model import AuthenticationMode
@@ -12,15 +12,11 @@ from awsauth.core.findings import Finding, Severity
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import listed, visible
 from awsauth.errors import GuardError
+from awsauth.recovery.discovery import Discovery, Leftover, Way
 
 if TYPE_CHECKING:
     from awsauth.apply import Result
     from awsauth.core.explain.explanation import Explanation
-    from awsauth.recovery.discovery import Discovery
-
-# How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an
-# access entry.
-Way = Literal["direct", "creator", "access-entry"]
 
 SWITCH: Final = "switch-authentication-mode"  # the one-way step, which the caller has to allow by this name
 
@@ -87,22 +83,6 @@ class RecoveryPlan(JsonValue):
         if self.needs:
             lines.append(f"Not allowed yet: {', '.join(self.needs)}. Pass allow={list(self.needs)!r}.")
         return visible("\n".join(lines), keep="\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Leftover(JsonValue):
-    """Something that a recovery has left behind.
-
-    Attributes:
-        text: The thing.
-        command: The command that removes it; empty if nothing can.
-    """
-
-    text: str
-    command: str = ""
-
-    def __str__(self) -> str:
-        return f"{visible(self.text)}: `{self.command}`" if self.command else f"{visible(self.text)}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from awsauth.errors import AwsAuthError, GuardError, RecoveryError, UnprovenHist
 from awsauth.history.commit import RetryingStore
 from awsauth.options import check_options, check_timeout, check_whole_number
 from awsauth.recovery import plan as planning
-from awsauth.recovery.discovery import Discovery, TemporaryAccess, discover, try_right_to_make
+from awsauth.recovery.discovery import Discovery, Leftover, TemporaryAccess, discover, try_right_to_make
 from awsauth.recovery.plan import SWITCH, Recovery, RecoveryPlan, RecoveryStep
 from awsauth.recovery.repair import AccessRepair, RepairRequest
 from awsauth.stores.cluster import ClusterStore
@@ -223,10 +223,10 @@ class _Recovering:
             told.append(f"EKS made access entries: {', '.join(self._entries)}")
         error.hint = "\n".join([error.hint, *told]).strip()
 
-    def _left(self) -> list[planning.Leftover]:
+    def _left(self) -> list[Leftover]:
         left = self._temporary.leftovers()
         if self._cluster.authentication_mode != self._found.cluster.authentication_mode:
-            left.append(planning.Leftover(f"The authentication mode {BOTH}, which cannot be switched back"))
+            left.append(Leftover(f"The authentication mode {BOTH}, which cannot be switched back"))
         return left
 
 

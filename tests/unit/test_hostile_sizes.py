@@ -62,7 +62,7 @@ def _in_manifest(document: Document) -> None:
     for key in KEYS:
         manifest = manifest.with_key(key, document.data.get(key))
     for finding in awsauth.Document(manifest.data).problems:
-        assert not finding.location or origins(manifest)[finding.location.key](finding.location).line
+        assert not finding.location or origins(manifest.found)[finding.location.key](finding.location).line
 
 
 def _edited(document: Document) -> None:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import Record, Records, applied, hashed, principal_in, principal_name
+from awsauth.core.desired.records import Record, Records, applied, as_mapped, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
@@ -23,7 +23,7 @@ from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described, gives_the_same
 from awsauth.core.edit.rewrite import check_editable
 from awsauth.core.entries.merge import EntryDiff, merge_entries
-from awsauth.core.entries.model import APPLIED, NODE_TYPES, OWNER_TAG, AccessEntry, unbridged
+from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry
 from awsauth.core.serialization import LEFT_OUT, JsonValue, from_json
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError, PlanError
@@ -294,18 +294,6 @@ def records_after(report: SyncReport, records: Records) -> dict[str, Record]:
             if act.act == "take":
                 found.get(act.other, {}).pop(act.case.principal, None)
     return found
-
-
-def as_mapped(entry: AccessEntry) -> MappingEntry:
-    """Return an entry as a sync compares it: policies stand as groups.
-
-    So does a type for nodes, whose username and groups are EKS's own. Instead, all types have those of ``EC2_LINUX``.
-    The hashes in the tags of clusters are of them.
-    """
-    if entry.lets_nodes_in:
-        node = NODE_TYPES["EC2_LINUX"]
-        entry = replace(entry, username=node.username, groups=(*node.groups, f"type {entry.type}"))
-    return (unbridged(entry) or entry).as_mapping
 
 
 def live_and_records(entries: Iterable[AccessEntry]) -> tuple[Live, dict[str, Record]]:

@@ -14,8 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
-from awsauth.core.desired.acts import as_mapped
-from awsauth.core.desired.records import OWNER_NAME, principal_name
+from awsauth.core.desired.records import OWNER_NAME, as_mapped, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry, EntryType

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
 from awsauth.core.document.model import KIND, ListKey, MappingEntry
+from awsauth.core.entries.model import NODE_TYPES, AccessEntry, unbridged
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import sha256_of
 from awsauth.errors import FragmentError
@@ -53,6 +55,18 @@ def principal_in(name: str) -> str:
     Of two data keys with the same one, a removal removes both entries.
     """
     return name.partition("/")[2]
+
+
+def as_mapped(entry: AccessEntry) -> MappingEntry:
+    """Return an entry as a sync compares it: policies stand as groups.
+
+    So does a type for nodes, whose username and groups are EKS's own. Instead, all types have those of ``EC2_LINUX``.
+    The hashes in the tags of clusters are of them.
+    """
+    if entry.lets_nodes_in:
+        node = NODE_TYPES["EC2_LINUX"]
+        entry = replace(entry, username=node.username, groups=(*node.groups, f"type {entry.type}"))
+    return (unbridged(entry) or entry).as_mapping
 
 
 def applied(mapped: MappingEntry) -> Applied:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from awsauth.core.document.document import Origin
-    from awsauth.core.manifest.manifest import Manifest
 
 WITHOUT_DATA: Final = """\
 apiVersion: v1
@@ -268,13 +267,13 @@ def _described(text: str, node: Node) -> str:
     return f"{described}{' ' + quoted(name) if name else ''}{' in ' + quoted(namespace) if namespace else ''} (line {line_of(text, node.start)})"
 
 
-def origins(manifest: Manifest) -> Mapping[str, Origin]:
+def origins(found: ConfigMapLocation) -> Mapping[str, Origin]:
     """Return, for each data key, the function from its text to the file.
 
     The function takes and returns a place. In a literal block (``|``), and in one line without escapes, the place is
     exact. For other forms it is the place of the key.
     """
-    return {name: partial(_in_file, manifest.found.text, *pair) for name, pair in fields(manifest.found.data).items()}
+    return {name: partial(_in_file, found.text, *pair) for name, pair in fields(found.data).items()}
 
 
 def _in_file(text: str, key: Node, value: Node, location: Location) -> Location:

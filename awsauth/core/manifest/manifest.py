@@ -73,7 +73,7 @@ class Manifest:
         An object without ``kind`` and ``mapRoles`` is a fragment.
         """
         is_fragment = "mapRoles" not in self.data and "kind" not in fields(self.found.document)
-        return Document(self.data, origins=origins(self), is_fragment=is_fragment)
+        return Document(self.data, origins=origins(self.found), is_fragment=is_fragment)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

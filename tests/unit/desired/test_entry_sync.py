@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from awsauth.core.desired.acts import KnownRecords, SyncReport, acts_of, as_mapped, diffs_of_acts, live_and_records
+from awsauth.core.desired.acts import KnownRecords, SyncReport, acts_of, diffs_of_acts, live_and_records
 from awsauth.core.desired.decide import Choices
 from awsauth.core.desired.fragment import Fragment, combined
+from awsauth.core.desired.records import as_mapped
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AccessPolicy
 from awsauth.errors import FragmentError, MappingConflictError

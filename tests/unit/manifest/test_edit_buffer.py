@@ -127,6 +127,6 @@ def test_a_place_is_found_in_the_file(manifest: str, at: tuple[int, int]) -> Non
     parsed = Manifest.parse(manifest)
     problem = Document(parsed.data).problems[0]
     assert problem.location
-    found = origins(parsed)["mapRoles"](problem.location)
+    found = origins(parsed.found)["mapRoles"](problem.location)
     assert (found.line, found.column) == at
-    assert "mapUsers" not in origins(parsed)
+    assert "mapUsers" not in origins(parsed.found)
