@@ -1,4 +1,4 @@
-"""A change that is about to be written: of mappings, of a plan, of a rollback or a sync."""
+"""A change that is about to be written, and the functions that propose it."""
 
 from __future__ import annotations
 
