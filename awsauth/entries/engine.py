@@ -18,8 +18,9 @@ from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryDiff, EntryRevision, Step, merge_entries, steps, undo
 from awsauth.core.entries.model import AccessEntry
 from awsauth.core.findings import Finding, note
+from awsauth.core.guards.access import needs_bridge
 from awsauth.core.guards.context import GuardContext, GuardInput
-from awsauth.core.guards.entries import by_namespace, mapping_of, needs_bridge, taken
+from awsauth.core.guards.entries import by_namespace, mapping_of, taken
 from awsauth.core.guards.guards import raise_for_violations, run_guards
 from awsauth.core.plan import Plan, require_same_entries
 from awsauth.core.revisions.info import Writer, fitting

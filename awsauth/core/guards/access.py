@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.access import matching
@@ -10,11 +11,13 @@ from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import entries_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
+from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
 from awsauth.core.text.display import command_line, quoted
 
 if TYPE_CHECKING:
+    from awsauth.core.entries.merge import EntryDiff
     from awsauth.core.entries.model import AccessEntry
 
 NODE_MAPPING: Final = "node-mapping"
@@ -156,6 +159,23 @@ def administrators(document: Document, context: GuardContext) -> tuple[str, ...]
 def makes_admin(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> bool:
     """Whether mappings make a principal an administrator, certainly or perhaps."""
     return _certainty(principal, outcomes, case) != _NO
+
+
+def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
+    """Whether an administrator has no rights before a new entry has its policy.
+
+    It also is so if an interrupted change has left the group of the bridge.
+    """
+    from awsauth.core.guards.entries import mapping_of  # a change of mappings does not need it
+
+    before, after = diff.before, diff.after
+    if after is None or not after.is_administrator:
+        return False
+    if before:
+        return BRIDGE_GROUP in before.groups
+    without = mapping_of(replace(after, policies=()), ())
+    mapped = case.old.of_principal(after.principal)
+    return makes_admin(after.principal, mapped, case) and not makes_admin(after.principal, (without,), case)
 
 
 def _certainty(principal: str, outcomes: matching.Outcomes, case: GuardInput) -> int:

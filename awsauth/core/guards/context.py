@@ -155,7 +155,7 @@ def _with_entries(written: Sides, entries: Sequence[AccessEntry], context: Guard
         return written
     from awsauth.core.guards.entries import with_entries  # most changes of mappings do not need it
 
-    return with_entries(written, entries, context)
+    return with_entries(written, entries, context.entry_diffs, context.stale_entries)
 
 
 def _concerned(before: Document, after: Document, context: GuardContext) -> set[str]:

@@ -7,26 +7,26 @@ wider policy gives the groups of the weaker one too. So a policy that gets wider
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import CLUSTER_ADMIN_POLICY, NODE_TYPES, AccessEntry, AccessPolicy, lasting
-from awsauth.core.guards.access import makes_admin
 
 if TYPE_CHECKING:
+    from awsauth.core.access.matching import Access
     from awsauth.core.entries.merge import EntryDiff
-    from awsauth.core.guards.context import GuardContext, GuardInput, Sides
 
 # Each has the rights of those before it, in the same scope. The last one has those of every policy.
 _BY_STRENGTH: Final = ("AmazonEKSViewPolicy", "AmazonEKSEditPolicy", "AmazonEKSAdminPolicy", CLUSTER_ADMIN_POLICY)
 _WEAKER: Final = {name: _BY_STRENGTH[:rank] for rank, name in enumerate(_BY_STRENGTH)}
 
 
-def with_entries(written: Sides, entries: Iterable[AccessEntry], context: GuardContext) -> Sides:
+def with_entries(
+    written: tuple[Access, Access], entries: Iterable[AccessEntry], diffs: Sequence[EntryDiff], stale: Collection[str]
+) -> tuple[Access, Access]:
     """Return the access before and after a change, by mappings and access entries.
 
     An entry stands in place of the mapping of its principal. Entries that are stale or could not be read do not count.
@@ -35,34 +35,20 @@ def with_entries(written: Sides, entries: Iterable[AccessEntry], context: GuardC
     Args:
         written: The access by mappings, before and after the change.
         entries: The present entries to look at.
-        context: The facts around the change.
+        diffs: The entries that change.
+        stale: The ARNs of principals whose entries do not count.
     """
-    compared = by_namespace(entry for diff in context.entry_diffs for entry in (diff.before, diff.after) if entry)
+    compared = by_namespace(entry for diff in diffs for entry in (diff.before, diff.after) if entry)
     present: dict[str, AccessEntry | None] = {entry.principal_arn: entry for entry in entries}
-    changed = {**present, **{diff.principal_arn: diff.after for diff in context.entry_diffs}}
+    changed = {**present, **{diff.principal_arn: diff.after for diff in diffs}}
     sides = []
     for access, found in zip(written, (present, changed), strict=True):
         by_entry = defaultdict[str, tuple[MappingEntry, ...]](tuple)
         for entry in lasting(filter(None, found.values())):
-            if entry.type and entry.principal_arn not in context.stale_entries:
+            if entry.type and entry.principal_arn not in stale:
                 by_entry[entry.principal] += (mapping_of(entry, compared),)
         sides.append(access._replace(by_principal={**access.by_principal, **by_entry}))
     return sides[0], sides[1]
-
-
-def needs_bridge(case: GuardInput, diff: EntryDiff) -> bool:
-    """Whether an administrator has no rights before a new entry has its policy.
-
-    It also is so if an interrupted change has left the group of the bridge.
-    """
-    before, after = diff.before, diff.after
-    if after is None or not after.is_administrator:
-        return False
-    if before:
-        return BRIDGE_GROUP in before.groups
-    without = mapping_of(replace(after, policies=()), ())
-    mapped = case.old.of_principal(after.principal)
-    return makes_admin(after.principal, mapped, case) and not makes_admin(after.principal, (without,), case)
 
 
 def mapping_of(entry: AccessEntry, compared: Iterable[AccessPolicy]) -> MappingEntry:

@@ -11,8 +11,9 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.findings import Finding, Severity
+from awsauth.core.guards.access import needs_bridge
 from awsauth.core.guards.context import GuardContext, GuardInput, NodeUse
-from awsauth.core.guards.entries import needs_bridge, taken
+from awsauth.core.guards.entries import taken
 from awsauth.core.guards.guards import run_guards
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, change, changes, entry, nodes
 from tests.support.changed import BOTH, DNS, MASTERS, node, role, roles, user, users
