@@ -101,6 +101,22 @@ def test_the_name_of_an_sso_role_is_filled_in_with_a_suffix() -> None:
 
 
 @pytest.mark.parametrize(
+    ("principal", "likely"),
+    [
+        ("<arn:aws:iam::444455556666:role/ci>", "arn:aws:iam::444455556666:role/ci"),
+        ("arn:${PARTITION}:iam::444455556666:role/ci", "arn:aws:iam::444455556666:role/ci"),
+        ("${ARN}:aws:iam::444455556666:role/ci", "arn:aws:iam::111122223333:role/x"),
+        ("${ARN}", "arn:aws:iam::111122223333:role/x"),
+        ("${ARN}-suffix", "arn:aws:iam::111122223333:role/x"),
+        ("arn:aws:iam:<account>", "arn:aws:iam::111122223333:role/x"),
+        ("prefix-${ARN}", "arn"),
+    ],
+)
+def test_a_placeholder_is_filled_in_where_it_stands(principal: str, likely: str) -> None:
+    assert filled(principal) == likely
+
+
+@pytest.mark.parametrize(
     ("template", "text", "can"),
     [
         ("admin", "admin", True),

@@ -15,6 +15,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.changes import changes_from_json
 from awsauth.core.edit.merge import merge, merge_with_report
+from awsauth.core.manifest.manifest import Manifest
 from awsauth.errors import AwsAuthError, EditError, InvalidValueError, MappingConflictError, UsageError
 from tests.support.documents.strategies import documents
 
@@ -523,3 +524,11 @@ def test_absence_is_told_from_a_list_whose_form_cannot_be_edited() -> None:
     assert [one.code for one in merge_with_report(found, [c.RemoveRole(role_arn=f"{ROLE}2")]).findings] == [
         "not-mapped"
     ]
+
+
+def test_the_place_of_what_cannot_be_edited_is_that_in_the_file() -> None:
+    text = f"data:\n  mapRoles: |\n    - &deployer\n      rolearn: {ROLE}\n      username: deployer\n"
+    head = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: aws-auth\n  namespace: kube-system\n"
+    with pytest.raises(EditError) as error:
+        merge(Manifest.parse(head + text).document, [ensure("deployer")])
+    assert error.value.location == "mapRoles line 8, column 5"

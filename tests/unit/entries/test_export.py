@@ -296,3 +296,7 @@ def test_names_are_unique() -> None:
     names = [one["metadata"]["name"] for one in json.loads(found)["items"]]
     assert len(set(names)) == len(arns)
     assert all(re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) for name in names)
+
+
+def test_json_is_indented_by_two_spaces() -> None:
+    assert export((), "eksctl", *PROD).startswith('{\n  "apiVersion"')

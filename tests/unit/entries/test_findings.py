@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import IamFacts, entry_findings
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, USERS, role, roles, user, users
@@ -201,3 +202,34 @@ def test_the_same_access_twice_needs_no_change_but_a_removal() -> None:
     assert (found.code, found.severity.value, found.hint) == (
         "entry-shadows", "note", "Remove the mapping; it is not needed.",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "created", "is_stale"),
+    [
+        ({}, MADE, False),
+        ({f"{PREFIX}/x": None}, MADE, True),
+        ({f"{PREFIX}/x": None}, None, True),
+        ({f"{PREFIX}/x": MADE + timedelta(seconds=1)}, MADE, True),
+        ({f"{PREFIX}/x": MADE}, MADE, False),
+        ({f"{PREFIX}/x": MADE}, None, False),
+    ],
+)
+def test_an_entry_is_stale_whose_principal_is_gone_or_made_later(made: Any, created: Any, *, is_stale: bool) -> None:
+    assert IamFacts(made).is_stale(replace(entry(), created=created)) is is_stale
+
+
+def test_an_item_that_maps_nothing_is_beside_no_entry() -> None:
+    document = Document({"mapRoles": f"- 3\n- rolearn: {PREFIX}/x\n  username: y\n"})
+    found = entry_findings(document, EntriesState("API_AND_CONFIG_MAP", (entry(),)), IamFacts())
+    assert [one.code for one in found] == ["entry-shadows"]
+
+
+def test_principals_that_iam_was_not_asked_about_are_counted() -> None:
+    def told(*names: str) -> str:
+        iam = IamFacts(unknown={f"{PREFIX}/{name}": "No right." for name in names})
+        [found] = entry_findings(Document({}), EntriesState("API"), iam)
+        return found.message
+
+    assert told("a") == f"Not checked: whether IAM still has 1 principal: `{PREFIX}/a`. No right."
+    assert told("a", "b") == f"Not checked: whether IAM still has 2 principals: `{PREFIX}/a`, `{PREFIX}/b`. No right."

@@ -104,3 +104,19 @@ def test_an_entry_that_no_call_leaves_is_not_on_the_way() -> None:
     for other in (None, entry("a"), entry("a", VIEW, EDIT, ADMIN_POLICY), entry("a", EDIT, username="y")):
         assert not is_on_the_way(diff, other)
     assert is_on_the_way(diff, entry("a", VIEW, EDIT))
+
+
+def test_namespaces_that_go_later_are_in_order() -> None:
+    first, last = steps(change(entry("a", f"{VIEW}=f,e,d"), entry("a", f"{VIEW}=c,b,a")))
+    assert [step.policy and step.policy.namespaces for step in (first, last)] == [
+        ("a", "b", "c", "d", "e", "f"),
+        ("c", "b", "a"),
+    ]
+
+
+def test_another_owner_is_a_tag_after_all_else() -> None:
+    after = entry("a", VIEW, tags={"awsauth/owner": "web"})
+    tagged = steps(change(entry("a"), after))
+    assert [step.action for step in tagged] == ["associate", "tag"]
+    assert tagged[-1].entry == after
+    assert actions(entry("a"), entry("a", tags={"team": "web"})) == []

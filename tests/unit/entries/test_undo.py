@@ -190,3 +190,9 @@ def test_the_access_that_several_changes_took_from_one_principal() -> None:
     for gone in (change(second, None), change(None, second)):
         assert taken([gone, *newest_first]) == {f"{ROLE}/a": () if gone.before else ("h", "x")}
     assert taken([*newest_first, change(second, None)]) == {f"{ROLE}/a": ()}
+
+
+def test_a_change_that_was_never_made_is_passed_over() -> None:
+    assert undo([WIDENED, ADDED], [A]) == Undo((change(A, None),), (1,))
+    with pytest.raises(awsauth.RevisionNotFoundError):
+        undo([WIDENED], [A])

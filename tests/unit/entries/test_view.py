@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import awsauth
@@ -92,3 +94,38 @@ def test_who_gets_a_policy_in_namespaces_only_is_said() -> None:
         f"One principal gets the group `AmazonEKSViewPolicy`.\n  `{PREFIX}/team/ops` (access entry). In the namespaces a, b.\n"
         "  ! Not checked."
     )
+
+
+def test_a_principal_is_mapped_whatever_decides() -> None:
+    found = access_view(DOCUMENT, EntriesState("API_AND_CONFIG_MAP", (BOSS, OPS)), {}).principals
+    assert [one.mapped for one in found] == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "given"),
+    [
+        (EntriesState("API_AND_CONFIG_MAP"), "ci", ("mapping", "It has no access entry.", "ci", ("builders",))),
+        (EntriesState("CONFIG_MAP"), "ci", ("mapping", "aws-auth maps it.", "ci", ("builders",))),
+        (EntriesState(), "ci", ("mapping", "aws-auth maps it.", "ci", ("builders",))),
+        (EntriesState(), "team/lost", ("nothing", "No caller can have this ARN.", "", ())),
+        (
+            EntriesState("API"),
+            "ci",
+            ("nothing", "The authentication mode is API: the cluster does not use aws-auth.", "", ()),
+        ),
+        (
+            EntriesState("API_AND_CONFIG_MAP", None),
+            "ci",
+            ("unknown", "The access entries could not be read, and one would decide.", "ci", ("builders",)),
+        ),
+    ],
+)
+def test_the_source_of_an_access_in_full(state: EntriesState, name: str, given: tuple[object, ...]) -> None:
+    [one] = [one for one in access_view(DOCUMENT, state, {}).principals if one.principal == f"{PREFIX}/{name}"]
+    assert (one.decided_by, one.reason, one.username, one.groups) == given
+
+
+def test_of_several_spellings_the_last_one_is_shown() -> None:
+    entries = [{"userarn": f"arn:aws:iam::111122223333:user/{name}", "username": name} for name in ("a", "A")]
+    [one] = access_view(awsauth.Document({"mapUsers": json.dumps(entries)}), EntriesState(), {}).principals
+    assert one.username == "A"
