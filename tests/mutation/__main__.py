@@ -40,7 +40,7 @@ SUBJECTS: Final = (
     Subject(
         ("core/*guard*.py",), ("*guard*.py", "*test_policy.py", "*test_access_entries.py", "*test_manifest_findings.py")
     ),
-    Subject(("core/report/*.py",), ("unit/report/*.py",)),
+    Subject(("core/report/*.py",), ("unit/report/*.py", "*test_view.py")),
     Subject(("core/edit/merge.py",), ("unit/edit/*.py", "*test_revert.py", "*test_errors.py")),
     Subject(
         ("core/entries/*.py",),
