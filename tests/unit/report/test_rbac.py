@@ -231,3 +231,31 @@ def test_a_right_to_some_objects_is_one_under_a_condition(
     grants = who_has_right(roles(mapping("ci", "x", "g")), EntriesState(), found, asked).grants
     assert [one.conditions for one in grants] == [("Only for the objects with these names.",)] * shown
     assert all("secrets, pods/exec named db" in str(one) for one in grants)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (
+            RbacRule("update", "configmaps", name="aws-auth"),
+            '- apiGroups: [""]\n  resources: ["configmaps"]\n  resourceNames: ["aws-auth"]\n  verbs: ["update"]',
+        ),
+        (RbacRule("get", "configmaps"), '- apiGroups: [""]\n  resources: ["configmaps"]\n  verbs: ["get"]'),
+        (
+            RbacRule("create", "configmaps", name="aws-auth"),
+            '- apiGroups: [""]\n  resources: ["configmaps"]\n  verbs: ["create"]',
+        ),
+        (
+            RbacRule("delete", "controllerrevisions", "apps", "aws-auth-1"),
+            '- apiGroups: ["apps"]\n  resources: ["controllerrevisions"]\n  verbs: ["delete"]',
+        ),
+    ],
+)
+def test_a_missing_rule_is_one_to_write_down(asked: RbacRule, text: str) -> None:
+    assert asked.yaml == text
+
+
+def test_a_request_for_an_object_needs_no_rule_for_named_ones() -> None:
+    right = Right("group g", (PolicyRule(("get",), ("",), ("pods",), ("web",)),))
+    assert right.allowing_named(RbacRule("get", "pods", name="other")) == ()
+    assert right.allowing_named(RbacRule("get", "pods")) == right.rules

@@ -11,14 +11,23 @@ from awsauth.core.cluster.facts import Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState, access_view
+from awsauth.core.findings import Finding, Severity, note
 from awsauth.core.lint.lint import list_mappings
 from awsauth.core.report.rbac import EVERYTHING, PolicyRule, Rbac
-from awsauth.core.report.rows import COLUMNS, NO_CLUSTER, AccessReport, ReportFacts, access_report
+from awsauth.core.report.rows import (
+    COLUMNS,
+    NO_CLUSTER,
+    AccessReport,
+    IamStatus,
+    LastChange,
+    ReportFacts,
+    access_report,
+)
 from awsauth.core.report.summary import UNCHECKED
 from awsauth.errors import AwsAuthError
 from awsauth.report.formats import report_as_csv
 from awsauth.report.html import report_as_html
-from tests.support.access_entries import ROLE, entry
+from tests.support.access_entries import ROLE, USER, entry
 from tests.support.fictional_cluster import DOCUMENT, MADE, report
 
 if TYPE_CHECKING:
@@ -241,3 +250,64 @@ def test_the_page_tells_roles_of_one_name_and_roles_under_a_condition_apart() ->
     page = report_as_html(access_report("x", MADE, document, view, ReportFacts((), {}, rbac=Rbac(bound))))
     found = [page.count(f"<li>{one}</li>") for one in ("edit (under a condition)", "view", "view in web")]
     assert found == [1, 1, 1]
+
+
+def test_the_table_has_the_columns_that_a_row_fills() -> None:
+    document = {"mapRoles": f"- rolearn: {ROLE}/a\n  username: a\n  groups: [x, '']\n"}
+    one = bare(document)
+    of_one = dict(zip(*one.table, strict=True))
+    assert (of_one["PRINCIPAL"], of_one["USERNAME"], of_one["GROUPS"]) == (f"{ROLE}/a", "a", "x, (empty)")
+    assert not {"NODE", "OWNER", "FINDINGS"} & of_one.keys()
+    names, *_ = bare({**document, "mapUsers": f"- userarn: {USER}/b\n  username: b\n"}).table
+    assert "GROUPS" in names
+
+
+def test_the_last_change_of_a_mapping_is_found_in_any_case_and_that_of_an_entry_by_its_arn() -> None:
+    document, state = Document({"mapRoles": f"- rolearn: {ROLE}/CI\n"}), EntriesState("API", (entry("Web"),))
+    for view, arn, other in (
+        (access_view(document, EntriesState(), {}), f"{ROLE}/ci", f"{ROLE}/CI"),
+        (access_view(Document({}), state, {}), f"{ROLE}/Web", f"{ROLE}/web"),
+    ):
+        changes = {arn: LastChange(7), other: LastChange(8)}
+        (row,) = access_report("x", MADE, document, view, ReportFacts((), changes)).principals
+        assert row.last_change == LastChange(7)
+
+
+def test_findings_about_no_principal_and_notes_are_with_no_row() -> None:
+    general = Finding("too-large", Severity.ERROR, "It is large.", "", "")
+    skipped = note(NOT_LOOKED_AT, "Not checked: x.", "", principal=f"{ROLE}/other")
+    document = Document({"mapRoles": f"- rolearn: {ROLE}/a\n- 3\n"})
+    view = access_view(document, EntriesState(), {})
+    found = access_report("x", MADE, document, view, ReportFacts((general, skipped), {}))
+    assert [row.findings for row in found.principals] == [()]
+    assert (found.findings, found.not_checked) == ((general,), (skipped,))
+
+
+def test_the_place_of_several_mappings_is_that_of_the_last_one() -> None:
+    found = bare({"mapUsers": f"- userarn: {USER}/a\n- userarn: {USER}/A\n"})
+    assert str(found.principals[0].location) == "mapUsers line 2, column 12"
+
+
+def test_a_condition_leaves_it_open_whether_there_are_more_rights() -> None:
+    groups = {"a": "[system:masters]", "A": "[]"}
+    users = "".join(f"- userarn: {USER}/{name}\n  groups: {group}\n" for name, group in groups.items())
+    [row] = bare({"mapUsers": users}).principals
+    shown = [str(one) for one in row.rights]
+    assert (shown[0], shown[-1]) == ("cluster-admin (under a condition)", UNCHECKED)
+
+
+def test_a_role_without_its_path_is_the_one_that_iam_has() -> None:
+    document = Document({"mapRoles": f"- rolearn: {ROLE}/ci\n"})
+    iam = IamFacts({}, {}, {f"{ROLE}/ci": FoundPrincipal(f"{ROLE}/team/ci", MADE)})
+    view = access_view(document, EntriesState(), {})
+    (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, iam=iam)).principals
+    assert row.iam == IamStatus(exists=True, created=MADE)
+
+
+def test_an_account_has_no_rights_of_principals_of_another_one() -> None:
+    name = "arn:aws:iam::777788889999:user/guest"
+    bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
+    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
+    document = Document({"mapAccounts": '- "444455556666"'})
+    (row,) = access_report("x", MADE, document, access_view(document, EntriesState(), {}), facts).principals
+    assert row.rights == ()

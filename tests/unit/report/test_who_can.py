@@ -140,3 +140,14 @@ def test_it_is_the_same_as_explaining_everybody(random: Random) -> None:
         for grant in who_can(document, group=group):
             said = explain(document, casefold_arn(grant.principal))
             assert grant.conditions or group in (said.groups or ()), (document.data, grant)
+
+
+def test_only_a_text_that_cannot_be_read_is_a_problem() -> None:
+    readable, unreadable = Document({"mapRoles": f"- rolearn: {PREFIX}/a\n- 3\n"}), Document({"mapRoles": "- ["})
+    assert who_can(readable, group="x").problems == ()
+    assert [one.code for one in who_can(unreadable, group="x").problems] == ["unreadable"]
+
+
+def test_something_else_than_a_document_is_refused() -> None:
+    with pytest.raises(UsageError, match="not a Document"):
+        who_can({"mapRoles": ""}, group="x")  # type: ignore[arg-type]
