@@ -28,7 +28,7 @@ from awsauth.system.backoff import retry_unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.connections.eks_cluster_info import EksClusterInfo
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult

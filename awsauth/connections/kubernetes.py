@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from awsauth.aws.token import TokenSource
-    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.connections.eks_cluster_info import EksClusterInfo
     from awsauth.kube.kubeconfig import ResolvedContext
     from awsauth.kube.transport import ServerEndpoint
 
@@ -185,7 +185,7 @@ def _asked_here(tokens: TokenSource, transport: Transport) -> EksClusterInfo | N
     A kubeconfig that `aws eks update-kubeconfig` wrote names the cluster, and the identity to ask EKS with.
     """
     from awsauth.aws.eks import is_cluster_name
-    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.connections.eks_cluster_info import EksClusterInfo
 
     return EksClusterInfo(tokens.session, tokens.cluster_id, transport) if is_cluster_name(tokens.cluster_id) else None
 

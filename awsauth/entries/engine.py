@@ -33,7 +33,7 @@ from awsauth.system.debug_log import log_debug
 if TYPE_CHECKING:
     from awsauth.aws.access_entries import AccessEntries
     from awsauth.cluster_context import ClusterContext
-    from awsauth.connections.eks import EksClusterInfo
+    from awsauth.connections.eks_cluster_info import EksClusterInfo
     from awsauth.core.edit.changes import EntryChange
     from awsauth.history.sync import SyncProposal
     from awsauth.options import Options

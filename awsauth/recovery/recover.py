@@ -13,7 +13,8 @@ from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.eks import BOTH, switch_authentication_mode
 from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
-from awsauth.connections.eks import EksClusterInfo, from_eks
+from awsauth.connections.eks import from_eks
+from awsauth.connections.eks_cluster_info import EksClusterInfo
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts, require

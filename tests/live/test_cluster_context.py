@@ -8,7 +8,7 @@ import pytest
 
 from awsauth.aws.access_entries import ReadEntries
 from awsauth.cluster_context import ClusterContext
-from awsauth.connections.eks import EksClusterInfo
+from awsauth.connections.eks_cluster_info import EksClusterInfo
 from awsauth.core.edit.changes import RemoveRole
 from awsauth.core.edit.merge import merge_with_report
 from awsauth.core.entries.model import AccessEntry, AccessPolicy

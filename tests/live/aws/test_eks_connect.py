@@ -123,7 +123,7 @@ def test_the_facts_of_a_cluster_are_those_of_eks(named: Cluster, eks: EksFake, m
         eks.clusters[named.name].authentication_mode = "API_AND_CONFIG_MAP"
         eks.clusters[named.name].entries.made_by_eks(f"arn:aws:iam::{named.aws.account}:role/creator", "STANDARD")
         assert connection.eks.authentication_mode() == "CONFIG_MAP"
-        monkeypatch.setattr("awsauth.connections.eks._LASTS", 0.0)
+        monkeypatch.setattr("awsauth.connections.eks_cluster_info._LASTS", 0.0)
         assert connection.eks.authentication_mode() == "API_AND_CONFIG_MAP"
         found = connection.eks.access_entries()
         assert ([entry.is_administrator for entry in found.entries], found.notes) == ([True], ())

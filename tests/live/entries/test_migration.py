@@ -16,7 +16,7 @@ import pytest
 from awsauth.aws.access_entries import AccessEntries
 from awsauth.aws.token import TokenSource
 from awsauth.cli.command import DONE, FOUND, REFUSED, USAGE
-from awsauth.connections.eks import EksClusterInfo
+from awsauth.connections.eks_cluster_info import EksClusterInfo
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.core.entries.model import MIGRATED
 from awsauth.errors import GuardError, PlanOutdatedError, RevertedError, UsageError
