@@ -1,4 +1,4 @@
-"""The answers of EKS about one cluster, each asked for when it is needed and kept for a minute."""
+"""The answers of EKS about one cluster, kept for a minute."""
 
 from __future__ import annotations
 
