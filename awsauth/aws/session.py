@@ -318,7 +318,7 @@ class InstanceMetadata:
         """Send one request, past any proxy; status 0 without an answer."""
         from http.client import HTTPConnection, HTTPException
 
-        from awsauth.kube.request_limits import Deadline
+        from awsauth.kube.request import Deadline
 
         if self.problem:
             return 0, ""

@@ -13,10 +13,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from awsauth import errors
 from awsauth.boundary import causes
+from awsauth.core.report.rbac import RbacRule
 from awsauth.core.text.display import visible
-from awsauth.kube.rbac import missing_rule
-from awsauth.kube.request_limits import AnswerError, object_of
-from awsauth.kube.transport import Request
+from awsauth.kube.request import AnswerError, Request, object_of
 from awsauth.system.backoff import retry_after
 
 _E = TypeVar("_E", bound=errors.ApiError)
@@ -31,6 +30,18 @@ _ADMISSION: Final = re.compile(
     r"admission webhook \"|(?:Validating|Mutating)AdmissionPolicy '|failed calling webhook|failed calling admission"
 )
 _TOO_BIG: Final = re.compile(r"request is too large|Request entity too large|larger than max|Too long: may not be more")
+_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+_RULE_PATH: Final = re.compile(
+    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?"
+)
+
+# k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage
+_REFUSAL: Final = re.compile(
+    r'User (?P<user>"(?:[^"\\]|\\.)*") cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
+    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)")?'
+)
+
 _LONGEST_MESSAGE: Final = 2_000
 _CHECK_TRUST: Final = (
     "Check `certificate-authority-data` and the address in the kubeconfig, and whether a proxy on the way presents a "
@@ -101,7 +112,7 @@ def error_for_response(request: Request, status: int, headers: Mapping[str, str]
 
 
 def _forbidden(answer: _Refusal) -> errors.ApiError:
-    rule = missing_rule(answer.message, answer.details, answer.request.method, answer.request.path)
+    rule = _missing_rule(answer)
     if not rule:
         message = f"The API server forbids this, but not because of a missing role. {answer.words}"
         return answer.error(errors.AdmissionError, message, _ASK_ADMIN)
@@ -196,3 +207,20 @@ def _refusal(request: Request, code: int, body: bytes) -> _Refusal:
     message, details = str(value.get("message") or f"The status is {code}."), value.get("details")
     reason = str(value.get("reason") or "")
     return _Refusal(request, code, reason, message, details if isinstance(details, dict) else {})
+
+
+def _missing_rule(answer: _Refusal) -> RbacRule | None:
+    """Return the rule that a refused request lacks; None if RBAC did not refuse it.
+
+    The server's message counts more than the request: under impersonation, another right may be missing.
+    """
+    if not (refused := _REFUSAL.search(answer.message)):
+        return None
+    verb, resource, group = refused["verb"], refused["resource"], refused["group"]
+    name = answer.details.get("name")
+    if match := _RULE_PATH.fullmatch(answer.request.path):
+        requested = _VERBS.get(answer.request.method) or ("get" if match["name"] else "list")
+        if (requested, match["resource"], match["group"] or "") == (verb, resource, group):
+            name = match["name"]
+    user = refused["user"][1:-1]
+    return RbacRule(verb, resource, group, name if isinstance(name, str) else "", refused["namespace"] or "", user)

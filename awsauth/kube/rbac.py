@@ -1,4 +1,4 @@
-"""RBAC rules that a request needs or the caller lacks, and the caller's identity.
+"""RBAC rules that the caller lacks, and the caller's identity.
 
 The API server tells both: ``SelfSubjectAccessReview`` and ``SelfSubjectReview``.
 """
@@ -6,7 +6,7 @@ The API server tells both: ``SelfSubjectAccessReview`` and ``SelfSubjectReview``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,18 +19,6 @@ from awsauth.core.text.display import quoted
 from awsauth.errors import NotFoundError, UsageError
 from awsauth.kube.resources import fields_of
 from awsauth.kube.transport import Transport
-
-_VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-_RULE_PATH: Final = re.compile(
-    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[^/]+)(?:/(?P<name>[^/]+))?"
-)
-
-# k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go, forbiddenMessage
-_REFUSAL: Final = re.compile(
-    r'User (?P<user>"(?:[^"\\]|\\.)*") cannot (?P<verb>[a-z]+) resource "(?P<resource>[^"]+)"'
-    r' in API group "(?P<group>[^"]*)"(?: in the namespace "(?P<namespace>[^"]+)")?'
-)
 
 _NAMED: Final = re.compile(
     r"(?P<verb>[a-z]+|\*) (?P<resource>[a-z0-9]+|\*)(?:\.(?P<group>[a-z0-9.-]+))?(?P<part>/[a-z]+)?"
@@ -53,29 +41,6 @@ def rule_of(text: str) -> RbacRule:
     resource = match["resource"] + (match["part"] or "")
     group = "*" if match["resource"] == "*" else match["group"] or ""
     return RbacRule(match["verb"], resource, group, "", match["namespace"] or "")
-
-
-def missing_rule(message: str, details: Mapping[str, Any], method: str, path: str) -> RbacRule | None:
-    """Return the rule that a refused request lacks; None if RBAC did not refuse it.
-
-    The server's message counts more than the request: under impersonation, another right may be missing.
-
-    Args:
-        message: The message of the ``Status``.
-        details: The details of the ``Status``.
-        method: The request's method.
-        path: The request's path.
-    """
-    if not (refused := _REFUSAL.search(message)):
-        return None
-    verb, resource, group = refused["verb"], refused["resource"], refused["group"]
-    name = details.get("name")
-    if match := _RULE_PATH.fullmatch(path):
-        requested = _VERBS.get(method) or ("get" if match["name"] else "list")
-        if (requested, match["resource"], match["group"] or "") == (verb, resource, group):
-            name = match["name"]
-    user = refused["user"][1:-1]
-    return RbacRule(verb, resource, group, name if isinstance(name, str) else "", refused["namespace"] or "", user)
 
 
 # The rules for changing an existing ``aws-auth``, in addition to reading.

@@ -14,7 +14,7 @@ from awsauth.core.revisions.info import FIELD_MANAGER
 from awsauth.core.text.display import quoted_value, visible
 from awsauth.errors import ApiError, AuthenticationError, AwsAuthError, KubeconfigError, UsageError
 from awsauth.kube.address import has_stray_at, without_userinfo
-from awsauth.kube.request_limits import AnswerError, Deadline, body_of, let_watch, object_of
+from awsauth.kube.request import AnswerError, Deadline, Request, body_of, let_watch, object_of
 from awsauth.options import ConnectionOptions, check_timeout
 from awsauth.system.backoff import http_date
 from awsauth.system.debug_log import DETAIL, log_debug
@@ -34,27 +34,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 10.0  # the longest time for establishing a connection, in seconds
 
 JSON: Final = "application/json"
-
-
-class Request(NamedTuple):
-    """A request, as far as errors describe it.
-
-    Attributes:
-        method: The HTTP method.
-        path: The path, without the query.
-        host: The API server's address.
-        changes: Whether the request is meant to change an object.
-    """
-
-    method: str
-    path: str
-    host: str
-    changes: bool
-
-    @property
-    def location(self) -> str:
-        """The request and the server, for an error."""
-        return visible(f"{self.method} {self.path} at {self.host}")
 
 
 class Answer(NamedTuple):

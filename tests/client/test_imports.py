@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
+from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
 
+import grimp
 import pytest
 
 import awsauth
@@ -87,6 +89,15 @@ for name in ("a", "c"):  # the second one finds a history
     awsauth.add_role_mapping(f"arn:aws:iam::111122223333:role/{{name}}", username=name, groups=["a"], file={str(manifest)!r})
 """
     return in_new_interpreter(MODULES_OF.format(change=change))
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports in functions and for types count, too. Only errors hold findings, and these hold changes."""
+    graph = grimp.build_graph("awsauth", cache_dir=None)
+    graph.remove_import(importer="awsauth.errors", imported="awsauth.core.findings")
+    graph.remove_import(importer="awsauth.core.findings", imported="awsauth.core.edit.changes")
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len([*TopologicalSorter(imports).static_order()]) > 150
 
 
 def test_no_submodule_takes_the_place_of_a_public_name() -> None:

@@ -122,7 +122,7 @@ class FaultyServer:
                 super().run()
 
         changed = SimpleNamespace(**vars(threading) | {"Timer": WhenHeld})
-        monkeypatch.setattr("awsauth.kube.request_limits.threading", changed)
+        monkeypatch.setattr("awsauth.kube.request.threading", changed)
 
 
 class _Server(ThreadingHTTPServer):

@@ -1,4 +1,4 @@
-"""The limits of a request: its deadline, and the answer's size and form.
+"""A request and its limits: its deadline, and the answer's size and form.
 
 The timeout of a socket starts anew with every byte. So a server that sends one now and then could hold a request
 forever. A `Deadline` shuts the connection down instead, while it connects, sends, or reads headers or a body.
@@ -11,7 +11,9 @@ import socket
 import threading
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from awsauth.core.text.display import visible
 
 if TYPE_CHECKING:
     import urllib3
@@ -24,6 +26,27 @@ LARGEST_ANSWER: Final = 32 * 2**20
 _PART: Final = 2**18  # bytes that are read at a time
 
 _running = threading.local()
+
+
+class Request(NamedTuple):
+    """A request, as far as errors describe it.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without the query.
+        host: The API server's address.
+        changes: Whether the request is meant to change an object.
+    """
+
+    method: str
+    path: str
+    host: str
+    changes: bool
+
+    @property
+    def location(self) -> str:
+        """The request and the server, for an error."""
+        return visible(f"{self.method} {self.path} at {self.host}")
 
 
 class Deadline:

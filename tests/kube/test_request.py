@@ -20,7 +20,7 @@ from awsauth.aws.errors import MOST_AWS_PAGES
 from awsauth.aws.session import AwsSession
 from awsauth.errors import ApiError, AwsServiceError, FileError, KubeconfigError, OutcomeUnknownError, UnreachableError
 from awsauth.kube import resources as listing
-from awsauth.kube.request_limits import LARGEST_ANSWER
+from awsauth.kube.request import LARGEST_ANSWER
 from awsauth.system.read_limits import LARGEST_FILE
 from tests.support.command_line import manifest_in, run
 from tests.support.connections import transport_to
@@ -128,9 +128,7 @@ def end_once_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
             wait_for(lambda: self.finished.is_set() or len(server.paths) > self._before)
             super().run()
 
-    monkeypatch.setattr(
-        "awsauth.kube.request_limits.threading", SimpleNamespace(**vars(threading) | {"Timer": OnceAsked})
-    )
+    monkeypatch.setattr("awsauth.kube.request.threading", SimpleNamespace(**vars(threading) | {"Timer": OnceAsked}))
 
 
 @pytest.fixture(params=["urllib3", "kubernetes"], autouse=True)
