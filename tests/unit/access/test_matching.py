@@ -22,6 +22,8 @@ from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
 from tests.support.changed import PREFIX, USERS, role, roles, user, users
 
+ACCOUNT = Document({"mapAccounts": '["111122223333"]'})
+
 
 def usernames(document: Document, arn: str) -> list[str]:
     return [mapped.username for mapped in Access.of(document).of_caller(arn)]
@@ -62,6 +64,12 @@ def test_letters_are_equal_as_go_has_it() -> None:
 def test_the_path_of_whoever_asks_does_not_matter() -> None:
     assert usernames(roles(role("a", "x")), f"{PREFIX}/path/a") == ["x"]
     assert usernames(Document({"mapAccounts": '["111122223333"]'}), f"{PREFIX}/path/a") == [f"{PREFIX}/a"]
+
+
+def test_of_two_spellings_of_a_user_one_for_instances_only_leaves_the_other() -> None:
+    access = Access.of(users(user("a", "{{EC2PrivateDNSName}}"), user("A", "x")))
+    assert [mapped.username for mapped in access.of_principal(f"{USERS}/a")] == ["{{EC2PrivateDNSName}}", "x"]
+    assert Access.of(users(user("a", "{{EC2PrivateDNSName}}"))).of_principal(f"{USERS}/a") == ()
 
 
 def test_an_sso_entry_gives_nobody_anything() -> None:
@@ -110,6 +118,7 @@ def test_the_name_of_an_sso_role_is_filled_in_with_a_suffix() -> None:
         ("${ARN}-suffix", "arn:aws:iam::111122223333:role/x"),
         ("arn:aws:iam:<account>", "arn:aws:iam::111122223333:role/x"),
         ("prefix-${ARN}", "arn"),
+        ("arn:aws:iam::<account>:role/a:b", "arn:aws:iam::111122223333:role/a:b"),
     ],
 )
 def test_a_placeholder_is_filled_in_where_it_stands(principal: str, likely: str) -> None:
@@ -201,8 +210,14 @@ def test_a_group_is_lost_when_it_was_certain_or_possible_before() -> None:
         (roles(role(f"{PREFIX}/path/a")), roles(), False),
         (roles(role("a", "1"), role("a", "2")), roles(role("a", "2")), False),
         (Document({"mapAccounts": '["1", "2"]'}), Document({"mapAccounts": '["2"]'}), True),
+        (ACCOUNT, Document({**ACCOUNT.data, **roles(role("a")).data}), True),
+        (ACCOUNT, Document({**ACCOUNT.data, **roles(role(f"{PREFIX}/path/a")).data}), False),
+        (ACCOUNT, Document({**ACCOUNT.data, **roles(role("arn:aws:iam::444455556666:role/a")).data}), False),
     ],
-    ids=["added", "removed", "group", "username", "more", "never matched", "shadowed", "account"],
+    ids=[
+        *("added", "removed", "group", "username", "more", "never matched", "shadowed", "account"),
+        *("mapped instead", "never matches", "of another account"),
+    ],
 )
 def test_a_change_takes_away_what_somebody_had(before: Document, after: Document, *, does: bool) -> None:
     assert reduces_access(Access.of(before), Access.of(after)) is does
