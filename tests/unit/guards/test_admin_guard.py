@@ -7,6 +7,7 @@ import json
 import pytest
 
 from awsauth.core.document.document import Document
+from awsauth.core.entries.model import AccessEntry
 from awsauth.core.guards.access import administrators
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.guards.guards import run_guards
@@ -169,9 +170,12 @@ ROOT = GuardContext(caller_arn=f"{USERS}/x", caller_username="root", is_rollback
 
 def test_a_rollback_may_leave_no_administrator_while_the_caller_keeps_its_right_to_update() -> None:
     left = role("b", "root")
-    for before, after in ((roles(ADMIN), roles()), (roles(ADMIN, left), roles(left))):
-        assert refused(before, after, ROOT) == []
-        [told] = [one for one in run_guards(before, after, ROOT) if one.code == "last-admin"]
+    by_left = ROOT._replace(caller_arn=f"{PREFIX}/b")
+    cases = ((roles(), ROOT), (roles(left), ROOT), (roles(left), by_left))
+    for after, context in cases:
+        before = Document({"mapRoles": json.dumps([ADMIN, *json.loads(after.data["mapRoles"])])})
+        assert refused(before, after, context) == []
+        [told] = [one for one in run_guards(before, after, context) if one.code == "last-admin"]
         assert told.message == "The change leaves aws-auth without an administrator."
 
 
@@ -204,3 +208,15 @@ def test_administrators_are_named_as_written_and_those_by_account_by_their_usern
     document = Document({**roles(role("Admin", "a", MASTERS), role("ci")).data, "mapAccounts": '["111122223333"]'})
     context = GuardContext(admin_usernames=frozenset({anna}))
     assert administrators(document, context) == (f"{PREFIX}/Admin", anna)
+
+
+def test_an_administrator_by_account_is_lost_to_a_mapping_and_uncertain_under_an_unread_entry() -> None:
+    anna, account = f"{USERS}/anna", Document({"mapAccounts": '["111122223333"]'})
+    bound = GuardContext(caller_arn=f"{USERS}/x", admin_usernames=frozenset({anna, "system:admin"}))
+    mapped = Document({**account.data, **users(user("anna", "a")).data})
+    assert "last-admin" in refused(account, mapped, bound)
+    admin = role("arn:aws:iam::444455556666:role/admin", "admin", MASTERS)
+    with_admin = Document({**account.data, **roles(admin).data})
+    assert refused(with_admin, account, bound) == []
+    unread = bound._replace(authentication_mode="API_AND_CONFIG_MAP", access_entries=(AccessEntry(anna),))
+    assert refused(with_admin, account, unread) == ["last-admin"]

@@ -13,7 +13,7 @@ from awsauth.core.entries.model import AccessEntry, AuthenticationMode
 from awsauth.core.findings import Finding, Severity
 from awsauth.core.guards.access import needs_bridge
 from awsauth.core.guards.context import GuardContext, GuardInput, NodeUse
-from awsauth.core.guards.entries import taken
+from awsauth.core.guards.entries import mapping_of, taken
 from awsauth.core.guards.guards import run_guards
 from tests.support.access_entries import ADMIN_POLICY, EDIT, ROLE, USER, VIEW, change, changes, entry, nodes
 from tests.support.changed import BOTH, DNS, MASTERS, node, role, roles, user, users
@@ -425,3 +425,8 @@ def test_an_entry_with_the_bridge_of_an_interrupted_change_needs_it_still() -> N
     case = GuardInput.of(NOTHING, NOTHING, context([BOSS], [BOSS, after]))
     assert needs_bridge(case, change(entry("ops", groups=(BRIDGE_GROUP,)), after)) is True
     assert needs_bridge(case, change(entry("ops", groups=(BRIDGE_GROUP,)), entry("ops"))) is False
+
+
+def test_the_group_of_the_bridge_stands_as_that_of_administrators() -> None:
+    bridged = entry("ops", groups=("g", BRIDGE_GROUP))
+    assert mapping_of(bridged, ()).groups == (MASTERS, "g")

@@ -151,6 +151,12 @@ def test_of_two_spellings_that_may_count_each_has_to_admit_nodes() -> None:
     assert refused(users(good), users(good, {**good, "userarn": f"{PREFIX}/NODE"})) == []
 
 
+def test_of_two_spellings_for_nodes_one_may_go() -> None:
+    windows, linux = user("NODE", DNS, *PRESETS["windows"].groups), user("node", DNS, *BOTH)
+    assert refused(users(windows, linux), users(linux)) == []
+    assert refused(users(windows, linux), users(windows)) == []
+
+
 def test_an_unclear_node_mapping_that_stays_unclear_is_not_refused() -> None:
     """Two spellings of one user, of which one lets a node in: a change elsewhere makes that no worse."""
     unclear = (user("NODE", DNS, *BOTH), user("node", "x"))

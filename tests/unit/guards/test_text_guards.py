@@ -196,6 +196,13 @@ def test_what_gives_nothing_back_is_no_regrant(before: Document, after: Document
     assert refused(before, after, context) == []
 
 
+def test_a_group_that_one_of_two_spellings_gives_back_is_given_back() -> None:
+    before, after = (users(user("CI", "ci"), *more) for more in ((), (user("ci", "ci", "g"),)))
+    context = OUT_OF_THE_WAY._replace(is_rollback=True, regranted={f"{USERS}/ci": ("g",)})
+    before, after = (Document({**one.data, **roles(ADMIN).data}) for one in (before, after))
+    assert refused(before, after, context) == ["regrant"]
+
+
 def test_a_revision_of_another_object_is_refused() -> None:
     context = GuardContext(caller_arn=f"{USERS}/x", uid="uid-new", revision_uid="uid-old")
     [found] = run_guards(Document({}), roles(ADMIN), context)
