@@ -123,7 +123,7 @@ class _Row(NamedTuple):
 
     Attributes:
         kind: Its class.
-        message: The problem; may name attributes of a `_Failure`.
+        message: The problem; may name attributes of a `_AwsFailure`.
         hint: The next step; may name them, too.
         may_be_done: Whether AWS may have done what was asked for.
         is_secret: Whether the error of boto3 may quote a secret that no traceback may show.
@@ -283,7 +283,7 @@ def translate_errors(doing: str, session: _Session, *, service: str = "", look: 
     except errors.AwsAuthError:
         raise
     except Exception as error:
-        failure = _Failure(error, session, service)
+        failure = _AwsFailure(error, session, service)
         if not failure.row:
             raise
         raise failure.translated(doing, look) from (None if failure.row.is_secret else error)
@@ -322,7 +322,7 @@ def login_command(session: _Session, *words: str) -> str:
     return f"`{command_line('aws', *words, *profile)}`"
 
 
-class _Failure:
+class _AwsFailure:
     """An exception of boto3, with the values that the texts of its row name."""
 
     def __init__(self, error: Exception, session: _Session, service: str) -> None:

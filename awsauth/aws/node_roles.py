@@ -72,7 +72,7 @@ def _or_note(source: Answers) -> Answers:
         yield error.message
 
 
-def node_groups(session: AwsSession, cluster: EksCluster) -> NodeEvidence:
+def evidence_of_node_groups(session: AwsSession, cluster: EksCluster) -> NodeEvidence:
     """Return the roles of the node groups of EKS.
 
     Raises:

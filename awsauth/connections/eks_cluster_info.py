@@ -138,9 +138,9 @@ class EksClusterInfo:
         Raises:
             AwsServiceError, CredentialsError: EKS does not answer.
         """
-        from awsauth.aws.node_roles import node_groups
+        from awsauth.aws.node_roles import evidence_of_node_groups
 
-        return node_groups(self._session, self._cluster.get())
+        return evidence_of_node_groups(self._session, self._cluster.get())
 
     def sso_roles(self) -> tuple[str, ...]:
         """Return the ARNs of the permission set roles in the caller's account.

@@ -206,7 +206,7 @@ def _members(kind: Any) -> Iterator[tuple[str, str, Any]]:
     found |= {attribute: (name, hint) for attribute, (name, hint) in _own_fields(kind).items() if name}
     types = {attribute: hint for attribute, (_, hint) in found.items()}
     module = vars(sys.modules[kind.__module__])
-    hints = get_type_hints(SimpleNamespace(__annotations__=types), module, _Names(), include_extras=True)
+    hints = get_type_hints(SimpleNamespace(__annotations__=types), module, _PublicTypes(), include_extras=True)
     for attribute, hint in hints.items():
         member_name, _ = found[attribute]
         if member_name == FLAT["json"]:
@@ -225,7 +225,7 @@ def _own_fields(kind: Any) -> dict[str, tuple[str, Any]]:
     return {name: (name, kind.__annotations__[name]) for name in kind._fields}
 
 
-class _Names(dict[str, Any]):
+class _PublicTypes(dict[str, Any]):
     """The names that modules import only for types.
 
     They are public ones of this library, and of two standard modules.
