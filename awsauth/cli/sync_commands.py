@@ -181,7 +181,7 @@ def import_command(invocation: Invocation, /, *, source: IO[bytes], owner: str) 
     """
     with naming(source):
         text = decode_text(read_input(source))
-        invocation.screen.print(fragment_text(import_fragment(text, "", owner)).rstrip("\n"))
+        invocation.screen.print(fragment_text(import_fragment(text, owner)).rstrip("\n"))
 
 
 @awsauth_command("init", "awsauth.Fragment.from_document(client.read(), owner)", outputs=("text",))

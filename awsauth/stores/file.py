@@ -61,7 +61,7 @@ def naming_file(name: str) -> Iterator[None]:
 
 
 class FileState(NamedTuple):
-    """A file as it was read: its manifest, and its bytes.
+    """A file as it was read: its manifest, its bytes, and its name in errors.
 
     The bytes show whether the file has changed since.
     """
@@ -69,6 +69,7 @@ class FileState(NamedTuple):
     manifest: Manifest
     encoding: Encoding
     raw: bytes
+    name: str
 
     @classmethod
     def of(cls, raw: bytes, name: str, *, normalize: bool = False) -> FileState:
@@ -80,17 +81,17 @@ class FileState(NamedTuple):
         with naming_file(name):
             text, encoding = decode_manifest(raw)
             manifest = Manifest.parse(text)
-            return cls(manifest.in_literal_blocks() if normalize else manifest, encoding, raw)
+            return cls(manifest.in_literal_blocks() if normalize else manifest, encoding, raw, name)
 
-    def with_data(self, data: Mapping[str, str], name: str) -> FileState:
+    def with_data(self, data: Mapping[str, str]) -> FileState:
         """Return the state with other data.
 
         Raises:
             ManifestError: the manifest cannot be edited.
         """
-        with naming_file(name):
+        with naming_file(self.name):
             text = self.manifest.with_data(data)
-            return FileState(Manifest.parse(text), self.encoding, self.encoding.encode(text))
+            return self._replace(manifest=Manifest.parse(text), raw=self.encoding.encode(text))
 
 
 class ManifestFile:
@@ -137,7 +138,7 @@ class ManifestFile:
             FileError: it cannot be written.
             ManifestError: the manifest cannot be edited.
         """
-        state = base.with_data(data, self._name)
+        state = base.with_data(data)
         if always or state.raw != base.raw:
             with self._translated("written"):
                 self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, around)
@@ -157,16 +158,6 @@ class ManifestFile:
             except FileExistsError:
                 raise self.changed() from None
         return self.read()
-
-    def check_edit(self, data: Mapping[str, str], base: FileState) -> None:
-        """Check that the file can be edited so, as far as possible without writing it.
-
-        Raises:
-            FileError: it is read-only.
-            ManifestError: the manifest cannot be edited.
-        """
-        base.with_data(data, self._name)
-        self.check_replaceable()
 
     def check_replaceable(self) -> None:
         """Check that this user may replace the file, with the same mode and owner.
@@ -355,7 +346,8 @@ class FileStore(RevisionFolder, Store):
             ManifestError: the manifest cannot be edited.
         """
         if base.exists:
-            self._manifest.check_edit(data, cast("FileState", base.raw))
+            cast("FileState", base.raw).with_data(data)
+            self._manifest.check_replaceable()
 
     def record(self, revision: Revision) -> Revision:
         """Add a revision (see `Store.record`), with the time of this machine.

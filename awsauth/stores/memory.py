@@ -94,7 +94,6 @@ class ManifestText(MemoryStore):
     """
 
     def __init__(self, raw: bytes, name: str, *, normalize: bool = False) -> None:
-        self._name = name
         self._file = FileState.of(raw, name, normalize=normalize)
         super().__init__(self._file.manifest.data, uid="")
 
@@ -109,7 +108,7 @@ class ManifestText(MemoryStore):
         Raises:
             ManifestError: it cannot.
         """
-        self._file.with_data(data, self._name)
+        self._file.with_data(data)
 
     def write(self, data: Mapping[str, str], base: store.Snapshot, revision: Revision | None) -> store.Snapshot:
         """Write the data into the manifest (see `Store.write`).
@@ -117,7 +116,7 @@ class ManifestText(MemoryStore):
         Raises:
             ManifestError: the manifest cannot be edited.
         """
-        file = self._file.with_data(data, self._name)
+        file = self._file.with_data(data)
         snapshot = super().write(data, base, revision)
         self._file = file
         return snapshot

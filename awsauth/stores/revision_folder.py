@@ -224,7 +224,7 @@ class RevisionFolder:
                 raise
             raise self._error("The history is not a folder: a link or a file has its name.", "Move it away") from error
         owner = folder.status.st_uid
-        if owner not in (0, manifest.st_uid, *((os.geteuid(),) if hasattr(os, "geteuid") else ())):
+        if not folder.is_ours and owner not in (0, manifest.st_uid):
             with folder:
                 raise self._error(
                     f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}: "

@@ -54,7 +54,7 @@ _NODES: Final = NODE_TYPES.keys() - {"EC2", "HYPERPOD_LINUX"}  # the types that 
 _HINT: Final = "Take it out of the file, import the rest, and grant it by other means, such as an access entry."
 
 
-def import_fragment(text: str, name: str, owner: str) -> Fragment:
+def import_fragment(text: str, owner: str) -> Fragment:
     """Return the principals in another tool's file as the fragment of an owner.
 
     It reads eksctl's ``iamIdentityMappings`` and ``accessEntries``, variables of terraform-aws-eks in JSON, the
@@ -68,23 +68,23 @@ def import_fragment(text: str, name: str, owner: str) -> Fragment:
     try:
         written = parse_input(text)
     except YamlInputError as error:
-        where = ", ".join(filter(None, [name, error.location]))
-        raise FragmentError(f"The file {error.problem}.", location=where, hint="Import YAML or JSON.") from error
+        hint = "Import YAML or JSON."
+        raise FragmentError(f"The file {error.problem}.", location=error.location, hint=hint) from error
     found: dict[str, list[Any]] = {key: [] for key in KEYS}
     if not (items := list(_items(written.value, ()))):
         message = "The file holds no principals in a form that awsauth knows."
-        raise FragmentError(message, location=name, hint="See `awsauth import --help`.")
+        raise FragmentError(message, hint="See `awsauth import --help`.")
     places: dict[Path, str] = {}
     for path, item in items:
         place = nearest_place(written.locations, path)
         try:
             key, entry = _entry(item)
         except FragmentError as error:
-            error.location = ", ".join(filter(None, [name, place]))
+            error.location = place
             raise
         places[key, len(found[key])] = place
         found[key].append(entry)
-    made = placed(Fragment(owner=owner, **found), name, places)
+    made = placed(Fragment(owner=owner, **found), "", places)
     combined([made])  # A principal may be listed twice.
     return made
 

@@ -261,7 +261,8 @@ class Search:
 
     def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
         similar = self._near.similar({p: m.principal for p, m in reading.positioned}) if self._wide else {}
-        shadowed = self._shadowed(reading, found)
+        lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
+        why = f"it never counts, because of equal entries the last one does{f', on line {lines}' if lines else ''}"
         for position, entry in enumerate(reading.entries):
             mapped = entry.mapped
             if mapped is None:
@@ -269,7 +270,7 @@ class Search:
             elif position in found:
                 yield _Hit(position, *_found(reading, found, decided=decided))
             elif casefold_arn(mapped.principal) == self._target:
-                yield _Hit(position, "shadowed", shadowed)
+                yield _Hit(position, "shadowed", NearMiss("shadowed", why))
             elif mapped.sso is not None:
                 if self._near.is_sso_of(mapped.sso):
                     yield _Hit(position, "never", _SSO_OFF)
@@ -355,11 +356,6 @@ class Search:
         if reading.key not in self._found_in:
             self._found_in[reading.key] = findings_by_entry(reading, reading.findings)
         return self._found_in[reading.key].get(position, [])
-
-    def _shadowed(self, reading: ParsedList, found: dict[int, MappingEntry]) -> NearMiss:
-        lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
-        counts = f", on line {lines}" if lines else ""
-        return NearMiss("shadowed", f"it never counts, because of equal entries the last one does{counts}")
 
     def _candidate(self, reading: ParsedList, hit: _Hit) -> Candidate:
         entry = reading.entries[hit.position]

@@ -197,12 +197,9 @@ def _key_text(text: str, key: Node) -> str:
 
 def _value_text(text: str, key: Node, value: Node) -> str:
     node = target(value) or value
-    kind = _type(node)
-    if kind == "string":
-        return node.value
-    if kind == "null":
-        return ""
-    raise _not_text(text, value, quoted(key.value), f"{_named(node)}, and the API server accepts only text")
+    if (kind := _type(node)) not in ("string", "null"):
+        raise _not_text(text, value, quoted(key.value), f"{_named(node)}, and the API server accepts only text")
+    return node.value if kind == "string" else ""
 
 
 def _type(node: Node) -> str:
