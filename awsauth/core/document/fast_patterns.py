@@ -90,11 +90,13 @@ def alike(key: Key, indent: str, entry: re.Match[str]) -> re.Pattern[str]:
     """
     starts = sorted((start, name) for name in FIELDS[key] if (start := entry.start(f"key_{name}")) >= 0)
     keys = tuple([(name, entry[f"key_{name}"]) for _, name in starts])
-    return _alike(indent, entry["gap"], keys, entry["dashes"])
+    # The expression of a value in ASCII is faster, and matches less than the other one.
+    value = _ASCII_VALUE if entry.string.isascii() else _VALUE
+    return _alike(indent, entry["gap"], keys, entry["dashes"], value)
 
 
 @lru_cache(maxsize=64)
-def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None) -> re.Pattern[str]:
+def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str | None, value: str) -> re.Pattern[str]:
     """Return the expression for entries with these keys.
 
     Args:
@@ -102,10 +104,11 @@ def _alike(indent: str, gap: str, keys: tuple[tuple[str, str], ...], dashes: str
         gap: The spaces after the dash.
         keys: The keys in their order, each by name and as written.
         dashes: The spaces before a group's dash; None for groups in brackets, and without groups.
+        value: The expression of a username or group.
     """
     values = {
-        "username": rf" +{_VALUE}{_TRAIL}",
-        "groups": rf"{_TRAIL}(?:{dashes}{_ITEM})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
+        "username": rf" +{value}{_TRAIL}",
+        "groups": rf"{_TRAIL}(?:{dashes}- +{value}{_TRAIL})+" if dashes else rf" +{_FLOW_LIST}{_TRAIL}",
     }
     arn = rf" +{_ASCII_VALUE}{_TRAIL}"
     fields = f"{indent} {gap}".join([f"{key}:{values.get(name, arn)}" for name, key in keys])
