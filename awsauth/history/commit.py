@@ -106,8 +106,9 @@ class _Commit:
                 raise errors.ConflictError(message, hint=hint)
             existed = snapshot.exists
             proposal = propose(snapshot)
-            log_debug("The change %s", "changes the data" if proposal.changes_something else "changes nothing")
-            if not proposal.changes_something:
+            changes_something = proposal.changes_something
+            log_debug("The change %s", "changes the data" if changes_something else "changes nothing")
+            if not changes_something:
                 if self.sent and not snapshot.head:
                     # Another tool replaced the object since, so no revision shows whether the write was made.
                     return self.sent._replace(snapshot=snapshot)

@@ -74,8 +74,11 @@ class MemoryStore(store.Store):
                 del self._revisions[number]
 
     def _put(self, data: Mapping[str, str], head: Head | None, annotations: Mapping[str, str]) -> None:
-        state = self._state._replace(document=Document(data), exists=True, head=head, annotations=annotations)
-        self._state = state._replace(version=str(int(state.version) + 1))
+        version = str(int(self._state.version) + 1)
+        document = Document(data)
+        self._state = self._state._replace(
+            document=document, version=version, exists=True, head=head, annotations=annotations
+        )
 
     def _now(self) -> datetime:
         return datetime.now(timezone.utc)
