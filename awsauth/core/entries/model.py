@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from awsauth.core.access.matching import can_match, casefold_arn, counting, principal_of
+from awsauth.core.access.matching import can_match, casefold_arn, counting, is_usable, principal_of
 from awsauth.core.access.node_mappings import PRESETS
 from awsauth.core.arn import SERVICE_LINKED
 from awsauth.core.document.document import Document
@@ -307,8 +307,9 @@ def _by_entry(entry: AccessEntry, *, mapped: bool) -> PrincipalAccess:
 def _by_mapping(mapped: MappingEntry, state: EntriesState, owner: str) -> PrincipalAccess:
     decided: DecidedBy = "mapping"
     reason = "It has no access entry." if state.mode == "API_AND_CONFIG_MAP" else "aws-auth maps it."
-    if ":" in mapped.principal and not can_match(mapped.principal):
-        decided, reason = "nothing", "No caller can have this ARN."
+    if ":" in mapped.principal and not is_usable(mapped):
+        why = "No user has an EC2 instance's private DNS name."
+        decided, reason = "nothing", why if can_match(mapped.principal) else "No caller can have this ARN."
     elif state.mode == "API":
         decided, reason = "nothing", "The authentication mode is API: the cluster does not use aws-auth."
     elif state.entries is None:

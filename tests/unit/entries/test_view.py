@@ -129,3 +129,13 @@ def test_of_several_spellings_the_last_one_is_shown() -> None:
     entries = [{"userarn": f"arn:aws:iam::111122223333:user/{name}", "username": name} for name in ("a", "A")]
     [one] = access_view(awsauth.Document({"mapUsers": json.dumps(entries)}), EntriesState(), {}).principals
     assert one.username == "A"
+
+
+def test_a_user_with_the_name_of_an_instance_does_not_get_in() -> None:
+    entry = {"userarn": "arn:aws:iam::111122223333:user/a", "username": "{{EC2PrivateDNSName}}", "groups": ["view"]}
+    [one] = access_view(awsauth.Document({"mapUsers": json.dumps([entry])}), EntriesState(), {}).principals
+    assert (one.decided_by, one.reason, one.groups) == (
+        "nothing",
+        "No user has an EC2 instance's private DNS name.",
+        (),
+    )
