@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from awsauth.core.revisions.info import OWNER_PREFIX, Head, RevisionInfo, RevisionKind, Writer
 from awsauth.core.revisions.revision import HIGHEST, Revision, draft
 from awsauth.errors import AwsAuthError, HistoryError, OutcomeUnknownError, RevisionTakenError, UnreachableError
+from awsauth.stores.store import sound_revision
 from awsauth.system.debug_log import log_debug
 
 if TYPE_CHECKING:
@@ -183,9 +184,6 @@ class Recorder:
 
 
 def is_held(store: Store, snapshot: Snapshot) -> bool:
-    """Whether the object names a stored revision that holds its state."""
+    """Whether the object names a stored revision that holds its state, and that was not altered."""
     head = snapshot.own_head
-    try:
-        return head is not None and store.read_revision(head.number).digest == head.digest
-    except HistoryError:
-        return False
+    return head is not None and sound_revision(store, head.number, head.digest) is not None

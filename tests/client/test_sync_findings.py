@@ -11,6 +11,7 @@ import awsauth
 from awsauth.core.revisions.info import OWNER_PREFIX, FieldManager, owners_of
 from tests.support.going_back import rollback
 from tests.support.memory_store import SharedMemoryStore
+from tests.support.stopping import Wrapped
 from tests.support.sync_model import arn, fragment, mapped
 
 
@@ -117,3 +118,27 @@ def test_of_the_owners_whose_records_are_restored_one_may_have_none() -> None:
     client, _ = started(x="x")
     assert client.sync(fragment("b", z="z"), restore_ownership=True).changed
     assert mapped(client)["z"] == "z"
+
+
+def test_a_record_counts_that_the_newest_revision_has_though_the_object_names_none() -> None:
+    client, store = started(x="x", y="y")
+    store._state = store._state._replace(head=None)
+    found = client.sync(fragment("a", x="x"), dry_run=True).sync
+    assert found
+    assert [(one.act, one.principal) for one in found.acts] == [("prune", arn("y"))]
+
+
+def test_a_sync_that_only_adds_reads_no_revision() -> None:
+    _, store = started(x="x")
+    counted = Wrapped(store)
+    assert awsauth.AwsAuthClient(counted).sync(fragment("a", x="x", y="y")).changed
+    assert counted.calls == ["read", "record", "write"]
+
+
+def test_releases_that_no_record_holds_are_told_in_order() -> None:
+    client, _ = started(x="x")
+    named = [arn(name) for name in "gfedcb"]
+    with pytest.raises(awsauth.UsageError) as raised:
+        client.sync(fragment("a", x="x"), release=named)
+    shown = ", ".join(f"`{one}`" for one in sorted(named)[:4])
+    assert f"that no record of these owners holds: {shown}" in raised.value.message

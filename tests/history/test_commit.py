@@ -16,6 +16,7 @@ from awsauth.errors import (
     AwsAuthError,
     ConflictError,
     EditError,
+    ForbiddenError,
     HistoryError,
     OutcomeUnknownError,
     PlanOutdatedError,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from awsauth.core.revisions.revision import Revision
     from awsauth.history.proposal import PendingChange
-    from awsauth.stores.store import Snapshot, Store
+    from awsauth.stores.store import RevisionList, Snapshot, Store
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node
   username: system:node:{{EC2PrivateDNSName}}
@@ -544,8 +545,34 @@ def test_a_state_of_another_tool_that_two_writers_keep_at_once_is_kept_once() ->
     assert_true_history(store)
 
 
+class Unlisted(Interrupted):
+    """Does something else before the write, and may not list revisions."""
+
+    def list_revisions(self) -> RevisionList:
+        raise ForbiddenError("It is not allowed.")
+
+
+def test_a_state_of_another_tool_stays_if_no_other_writer_is_known_to_have_kept_it() -> None:
+    for kind, keeps_it_too in ((Interrupted, False), (Unlisted, True)):
+        store = SharedMemoryStore(BEFORE)
+        ensure(store, ADMIN)
+        ours = store.read().data
+        store.overwrite(with_changes(ours, EnsureAccount(account="111122223333")))
+
+        def rival(
+            store: SharedMemoryStore = store, data: Mapping[str, str] | None = None if keeps_it_too else ours
+        ) -> None:
+            if data:
+                store.overwrite(data)
+            ensure(store, EnsureAccount(account="444455556666"), author="bob")
+
+        ensure(kind(store, "write", rival), OTHER)
+        assert store.read_revision(3).info.kind == "outside"
+
+
 def test_a_plan_for_an_absent_object_is_made_with_one_that_another_writer_creates() -> None:
-    store = SharedMemoryStore()
+    store = SharedMemoryStore({})
+    store.delete()
     plan = AwsAuthClient(store).plan([ADMIN])
     rival = Interrupted(store, "write", lambda: ensure(store, OTHER, author="bob"))
     outcome = commit(rival, applying(plan), patience=quick())

@@ -182,3 +182,11 @@ def test_a_state_of_ones_own_or_without_a_loss_has_nothing_to_tell(path: Path) -
     assert found_drift(memory, memory.read()) is None
     assert [one.code for one in baseline_findings(memory.read())] == ["no-baseline"]
     assert baseline_findings(SharedMemoryStore().read()) == ()
+
+
+def test_an_object_that_names_no_revision_is_compared_with_the_newest_one() -> None:
+    store = SharedMemoryStore({})
+    commit(store, changing([node_role(f"{PREFIX}/nodes")]))
+    commit(store, changing([awsauth.RemoveRole(role_arn=f"{PREFIX}/nodes")]))
+    store.overwrite({}, keep_head=False)
+    assert found_drift(store, store.read()) == ()

@@ -361,3 +361,17 @@ def test_the_last_change_of_a_principal_is_the_newest_one_that_was_made() -> Non
     }
     newest = last_changes(with_diffs(store, log(store), 2))
     assert newest.keys() == {"000000000002"}
+
+
+@pytest.mark.parametrize(
+    ("count", "age", "gone"),
+    [
+        (KEEP_LAST + 1, KEEP_FOR, [1]),
+        (KEEP_LAST, KEEP_FOR, []),
+        (KEEP_AT_MOST + 1, TOO_YOUNG, [1]),
+        (KEEP_AT_MOST, TOO_YOUNG, []),
+    ],
+)
+def test_pruning_at_its_limits(count: int, age: timedelta, gone: list[int]) -> None:
+    infos = tuple(RevisionInfo(number, "", "", created=NOW - age) for number in range(1, count + 1))
+    assert [info.number for info in expendable(RevisionList(infos, NOW), set())] == gone

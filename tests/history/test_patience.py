@@ -24,7 +24,7 @@ from awsauth.history.proposal import changing
 from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
-from tests.support.stopping import Wrapped
+from tests.support.stopping import Unanswered, Wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -227,3 +227,19 @@ def test_a_patient_store_around_another_one_waits_once() -> None:
     inner = RetryingStore(Failing(SharedMemoryStore(DATA), "read", [busy(1)] * 2), Backoff(0))
     assert RetryingStore(inner, time.patience()).read().data == DATA
     assert len(time.slept) == 2
+
+
+def test_a_write_whose_outcome_cannot_be_looked_up_in_time_is_unknown() -> None:
+    class Gone(Unanswered):
+        """Answers no request after the write that was not answered."""
+
+        def read(self) -> Snapshot:
+            if "write" in self.calls:
+                raise UnreachableError("The connection was refused.")
+            return super().read()
+
+    store = SharedMemoryStore(DATA)
+    change = changing([EnsureAccount(account="444455556666")])
+    with pytest.raises(OutcomeUnknownError):
+        commit(Gone(store, "write", [True]), change, patience=Time().patience())
+    assert store.read().document.accounts == ("111122223333", "444455556666")

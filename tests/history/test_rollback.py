@@ -27,7 +27,7 @@ from awsauth.core.edit.merge import merge
 from awsauth.core.revisions.info import Writer
 from awsauth.core.revisions.revision import Revision, draft
 from awsauth.errors import EditError, HistoryError, PlanOutdatedError, RevisionNotFoundError, UnprovenHistoryError
-from awsauth.history.commit import CommitOutcome, commit
+from awsauth.history.commit import CommitOutcome, commit, take_snapshot
 from awsauth.history.log import log
 from awsauth.history.proposal import changing
 from awsauth.history.rollback import RollbackProposal, revision_line
@@ -437,3 +437,59 @@ def test_a_revision_on_one_line() -> None:
         revision_line(recorded)
         == "revision 3, change, 2026-03-01 14:05:59 UTC, created by the client `helm`, `kubectl`"
     )
+
+
+def test_where_nothing_is_left_to_go_back_to_the_hint_names_the_way_that_there_is() -> None:
+    store = SharedMemoryStore(BEFORE)
+    take_snapshot(store, reason="", writer=by("alice"))
+    with pytest.raises(RevisionNotFoundError) as refused:
+        back(store)
+    assert refused.value.hint
+    assert refused.value.hint.startswith("awsauth has recorded no earlier state. Map the nodes again")
+    store.record(draft(2, None, BEFORE, uid="in-memory"))
+    with pytest.raises(RevisionNotFoundError) as refused:
+        back(store)
+    assert refused.value.hint == "Name the revision to restore, as the history lists them."
+    ensure(store, role("a"))
+    back(store, 1)
+    with pytest.raises(RevisionNotFoundError) as refused:
+        back(store)
+    assert refused.value.hint == "Revision 4 is a rollback itself. To undo it, pass to=3."
+
+
+def alter(store: SharedMemoryStore, number: int) -> None:
+    """Alter the data of a revision as somebody else does."""
+    altered: dict[str, Any] = store.read_revision(number).to_object()
+    altered["data"]["data"]["mapRoles"] = "- rolearn: arn:aws:iam::111122223333:role/evil\n"
+    store.record_object(number, altered)
+
+
+def test_what_others_added_is_not_taken_from_an_altered_revision() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, role("a"))
+    ensure(store, role("b"))
+    alter(store, 2)
+    with pytest.raises(HistoryError, match="Revision 2 was altered after it was recorded") as refused:
+        back(store, 1)
+    assert refused.value.hint == "Pass exact=True to roll back without keeping the additions of others."
+    assert back(store, 1, exact=True).snapshot.data == BEFORE
+
+
+def test_a_state_whose_revision_was_altered_is_kept_anew_before_a_removal() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, role("a"))
+    alter(store, 2)
+    present = store.read().data
+    ensure(store, RemoveRole(role_arn=role("a").role_arn))
+    assert [(one.info.number, one.info.kind) for one in log(store).entries[:2]] == [(4, "change"), (3, "outside")]
+    assert back(store, 3).snapshot.data == present
+
+
+def test_an_earlier_revision_of_the_present_state_is_not_gone_back_to() -> None:
+    store = SharedMemoryStore(BEFORE)
+    ensure(store, role("a"))
+    alter(store, 2)
+    assert take_snapshot(store, reason="", writer=by("alice")).changed
+    restoration = RollbackProposal(store, exact=True).propose(store.read()).restoration
+    assert restoration
+    assert restoration.to == 1

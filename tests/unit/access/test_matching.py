@@ -18,6 +18,7 @@ from awsauth.core.access.matching import (
     lost_groups,
     reduces_access,
 )
+from awsauth.core.arn import LONGEST_ARN
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
 from tests.support.changed import PREFIX, USERS, role, roles, user, users
@@ -94,6 +95,13 @@ def test_what_a_caller_can_have_is_exact(arn: str) -> None:
 def test_what_no_caller_can_have_never_matches(arn: str) -> None:
     assert not is_canonical(arn)
     assert not can_match(arn)
+
+
+def test_the_longest_arn_that_a_caller_can_have() -> None:
+    longest = f"{USERS}/{'p' * (LONGEST_ARN - len(USERS) - 3)}/a"
+    assert len(longest) == LONGEST_ARN
+    assert is_canonical(longest)
+    assert not is_canonical(f"{longest}b")
 
 
 def test_what_is_filled_in_later_can_match_but_is_not_exact() -> None:

@@ -184,10 +184,11 @@ def test_a_rollback_may_leave_no_administrator_while_the_caller_keeps_its_right_
     [
         ROOT._replace(is_rollback=False),
         ROOT._replace(may_update=False),
+        GuardContext(caller_arn=f"{USERS}/x", caller_username="root", is_rollback=True),
         ROOT._replace(caller_username=None),
         ROOT._replace(caller_username="admin"),
     ],
-    ids=["no rollback", "no right", "unknown caller", "right by the mapping that goes"],
+    ids=["no rollback", "no right", "unknown right", "unknown caller", "right by the mapping that goes"],
 )
 def test_without_that_right_a_rollback_leaves_an_administrator(context: GuardContext) -> None:
     assert refused(roles(ADMIN, role("b")), roles(), context) == ["last-admin"]
