@@ -184,6 +184,6 @@ class Recorder:
 
 
 def is_held(store: Store, snapshot: Snapshot) -> bool:
-    """Whether the object names a stored revision that holds its state, and that was not altered."""
+    """Whether the object names an unaltered revision that holds its state."""
     head = snapshot.own_head
     return head is not None and sound_revision(store, head.number, head.digest) is not None

@@ -128,11 +128,13 @@ def test_a_record_counts_that_the_newest_revision_has_though_the_object_names_no
     assert [(one.act, one.principal) for one in found.acts] == [("prune", arn("y"))]
 
 
-def test_a_sync_that_only_adds_reads_no_revision() -> None:
+def test_a_sync_that_only_adds_reads_no_revision_and_one_that_removes_lists_none() -> None:
     _, store = started(x="x")
     counted = Wrapped(store)
     assert awsauth.AwsAuthClient(counted).sync(fragment("a", x="x", y="y")).changed
     assert counted.calls == ["read", "record", "write"]
+    assert awsauth.AwsAuthClient(counted).sync(fragment("a", x="x")).changed
+    assert "list" not in counted.calls
 
 
 def test_releases_that_no_record_holds_are_told_in_order() -> None:

@@ -120,3 +120,7 @@ def test_another_owner_is_a_tag_after_all_else() -> None:
     assert [step.action for step in tagged] == ["associate", "tag"]
     assert tagged[-1].entry == after
     assert actions(entry("a"), entry("a", tags={"team": "web"})) == []
+
+
+def test_without_a_bridge_a_new_entry_is_made_as_it_is_wanted() -> None:
+    assert [step.entry for step in steps(change(None, entry("a", groups=("g",))))] == [entry("a", groups=("g",))]

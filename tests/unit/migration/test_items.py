@@ -122,7 +122,8 @@ def test_of_spellings_in_the_logs_one_is_chosen_whatever_their_order() -> None:
     arns = [f"{USERS}/Anna", f"{USERS}/anna"]
     document = Document({"mapAccounts": '["111122223333"]'})
     for order in (arns, arns[::-1]):
-        assert LoginLogs(dict.fromkeys(order, MADE), MADE).of_accounts(document) == (arns[1],)
+        logs = LoginLogs(dict.fromkeys(order, MADE), MADE)
+        assert (logs.of_accounts(document), logs.unread) == ((arns[1],), 0)
 
 
 def test_a_plan_in_full() -> None:

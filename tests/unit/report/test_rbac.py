@@ -259,3 +259,8 @@ def test_a_request_for_an_object_needs_no_rule_for_named_ones() -> None:
     right = Right("group g", (PolicyRule(("get",), ("",), ("pods",), ("web",)),))
     assert right.allowing_named(RbacRule("get", "pods", name="other")) == ()
     assert right.allowing_named(RbacRule("get", "pods")) == right.rules
+
+
+def test_a_rule_shows_twenty_resources() -> None:
+    shown = [str(PolicyRule(("get",), ("",), tuple(f"r{number}" for number in range(count)))) for count in (20, 21)]
+    assert [text.rpartition(", ")[2] for text in shown] == ["r19", "r19 and 1 more"]
