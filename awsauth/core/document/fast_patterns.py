@@ -14,7 +14,8 @@ from awsauth.core.document.model import ARN_FIELD, Key
 from awsauth.core.goyaml.scalars import WORDS
 from awsauth.core.text.lines import odd_character
 
-# Pieces of the expressions. Beyond ASCII they allow every character: `is_plain` looks for odd ones once for a whole text.
+# Pieces of the expressions. Each occurs as rarely as possible, because every process compiles them. Beyond ASCII they allow
+# every character: `is_plain` looks for odd ones once for a whole text.
 # The sets are negated, because that compiles much faster than a set that names characters beyond ASCII.
 _COMMENT: Final = "#.*"
 _LINES: Final = rf"(?: *(?:{_COMMENT})?\n)*"
@@ -34,7 +35,7 @@ _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
 _ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
 # Two runs of blanks never meet: the engine would try every way to divide a long one.
-_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE}(?: *, *{_FLOW_VALUE})* *)?\]"
+_FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE} *(?:, *(?!\])|(?=\])))*\]"
 _GAP: Final = r"[ \n]*"
 
 _ASCII_DOUBLE: Final = r'"[ !#-\[\]-~]+"'
@@ -72,7 +73,7 @@ def block_entry(key: Key, indent: str) -> re.Pattern[str]:
         return re.compile(rf"{_LINES_BETWEEN}(?P<entry>{indent}- +(?P<account>{_ASCII_VALUE}|[0-9]+){_TRAIL})")
     column = rf"{indent} (?P=gap)"
     groups = (
-        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?P<dashes>{column} *){_ITEM}(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})*)"
+        rf"(?:{_TRAIL}{_LINES_BETWEEN}(?P<groups>(?=(?P<dashes>{column} *)-)(?:{_LINES_BETWEEN}(?P=dashes){_ITEM})+)"
         rf"| +(?P<flow_groups>{_FLOW_LIST}){_TRAIL})"
     )
     values = rf" +(?P<{ARN_FIELD[key]}>{_ASCII_VALUE}){_TRAIL}", rf" +(?P<username>{_VALUE}){_TRAIL}", groups
