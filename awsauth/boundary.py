@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache, wraps
-from inspect import Parameter, signature
+from functools import wraps
 from types import FunctionType
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from awsauth.errors import AwsAuthError, InternalError
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., Any]")
@@ -106,7 +108,8 @@ def _guarded_member(value: Any) -> Any:
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     if hasattr(function, "is_unguarded"):
         return function
-    known = _explicit(function)
+    keywords, code = _keywords(function), function.__code__
+    known = {*keywords, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]} if keywords else set()
 
     @wraps(function)
     def guarded(*args: Any, **named: Any) -> Any:
@@ -123,30 +126,33 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise  # the arguments do not fit the signature: the function never ran
             raise caused_by(error) from error
 
+    if keywords:
+        vars(guarded)["__wrapped__"] = _Unpacked(function)
     return guarded
 
 
-def _explicit(function: Callable[..., Any]) -> frozenset[str]:
-    """Return the keywords of a function that unpacks a `TypedDict`, or an empty set.
+class _Unpacked:
+    """A function that unpacks a `TypedDict`, as `inspect` sees it: each keyword on its own."""
 
-    It shows them to `inspect`, too.
-    """
-    unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), None)
-    if unpacked is None:
-        return frozenset()
-    named = _keywords(function.__globals__[unpacked.removeprefix("Unpack[").removesuffix("]")])
-    taken = signature(function)
-    made = taken.replace(parameters=[*list(taken.parameters.values())[:-1], *named])
-    cast("Any", function).__signature__ = made
-    return frozenset(made.parameters)
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import Parameter, signature  # only `help` and alike need it, and it takes long to load
+
+        taken = signature(self.__wrapped__)
+        hints = _keywords(self.__wrapped__).items()
+        named = [Parameter(name, Parameter.KEYWORD_ONLY, default=_UNSET, annotation=hint) for name, hint in hints]
+        return taken.replace(parameters=[*list(taken.parameters.values())[:-1], *named])
 
 
-@cache
-def _keywords(kind: type) -> list[Parameter]:
-    return [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=_UNSET, annotation=getattr(text, "__forward_arg__", text))
-        for name, text in kind.__annotations__.items()
-    ]
+def _keywords(function: Callable[..., Any]) -> dict[str, str]:
+    """Return the keywords that a function unpacks from a `TypedDict`, each with its type."""
+    unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), "")
+    kind = function.__globals__.get(unpacked.removeprefix("Unpack[").removesuffix("]"))
+    hints = kind.__annotations__ if kind else {}
+    return {name: getattr(hint, "__forward_arg__", hint) for name, hint in hints.items()}
 
 
 def _origin(error: Exception) -> str:

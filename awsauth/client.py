@@ -6,14 +6,11 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from awsauth.apply import ChangeApplier, Result, result_of
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
 from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts, require
 from awsauth.errors import UsageError
-from awsauth.history.commit import RetryingStore, take_snapshot
-from awsauth.history.proposal import Propose, applying, changing
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
 from awsauth.options import ClusterOptions, Options, check_options, check_rollback, connection_options
 
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
     from typing_extensions import Self, Unpack
 
+    from awsauth.apply import ChangeApplier, Result
     from awsauth.aws.session import AwsSession
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.kubernetes import Connection
@@ -32,12 +30,13 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
     from awsauth.core.migration.plan import MigrationChoices
     from awsauth.core.plan import Plan
+    from awsauth.history.proposal import Propose
     from awsauth.migration.migration import Migration
     from awsauth.stores.store import Store
 
 
 @public
-class AwsAuthClient(MappingMethods[Result], SyncMethods):
+class AwsAuthClient(MappingMethods["Result"], SyncMethods):
     """One ``aws-auth``. Threads may share a client; it also works in a ``with`` block.
 
     The ``from_…`` methods make a client; for a cluster they take `awsauth.options.ClusterOptions`.
@@ -195,6 +194,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
     @classmethod
     def _connected(cls, connection: Connection, how: ClusterOptions) -> Self:
         from awsauth.cluster_context import ClusterContext
+        from awsauth.history.commit import RetryingStore
         from awsauth.stores.cluster import ClusterStore
 
         store = RetryingStore(ClusterStore(connection.transport))
@@ -215,6 +215,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
             AwsAuthError: as for `apply`, except the errors of the write.
         """
         from awsauth.core.plan import Plan, changes_to
+        from awsauth.history.proposal import changing
 
         if not isinstance(changes, Document) and (entries := entry_changes(as_list(changes))):
             return self._entries().plan(entries)
@@ -251,6 +252,7 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
             RevertedError, NotRevertedError: a role or the caller did not get in with a new token.
         """
         from awsauth.core.plan import Plan
+        from awsauth.history.proposal import applying
 
         if not isinstance(changes, Plan):
             return self._make(changes, options)
@@ -339,6 +341,9 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
             UsageError: `reason` is not a text.
             HistoryError: the revision cannot be recorded.
         """
+        from awsauth.apply import result_of
+        from awsauth.history.commit import take_snapshot
+
         check_options({"reason": reason})
         outcome = take_snapshot(self._store, reason=reason, writer=self._writer)
         head = outcome.snapshot.own_head
@@ -373,6 +378,8 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         return Migration(choices, self._store, self._cluster_context, self._connection, self._entries, self.apply)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
+        from awsauth.history.proposal import changing
+
         check_options(options)
         made = as_list(changes)
         if entries := entry_changes(made):
@@ -392,4 +399,6 @@ class AwsAuthClient(MappingMethods[Result], SyncMethods):
         return replace(result, findings=self._unacknowledged(result.findings)) if self._policy else result
 
     def _applier(self, store: Store) -> ChangeApplier:
+        from awsauth.apply import ChangeApplier
+
         return ChangeApplier(store, self._writer, self._cluster_context, self._policy)

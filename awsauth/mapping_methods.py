@@ -11,7 +11,7 @@ from awsauth.boundary import public
 from awsauth.core.access.node_mappings import NodeKind, node_role
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.validation import require
-from awsauth.core.findings import note
+from awsauth.core.findings import Finding, note
 from awsauth.core.serialization import check_types
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from awsauth.core.desired.decide import OnDrift
     from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole
     from awsauth.core.document.document import Document
-    from awsauth.core.findings import Finding
     from awsauth.core.plan import Plan
     from awsauth.history.proposal import Propose
 

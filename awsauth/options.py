@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypedDict
 
 from awsauth.core.arn import role_or_nothing
 from awsauth.core.edit.validation import require
-from awsauth.core.guards.guards import allowed_by
 from awsauth.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ def check_options(options: Options) -> None:
     """
     for name, value in options.items():
         if name == "allow":
+            from awsauth.core.guards.guards import allowed_by
+
             allowed_by(value)
         elif name in _SECONDS:
             _check_seconds(name, value)

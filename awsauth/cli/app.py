@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 from typing import Any, Final, cast
 
 import click
@@ -165,9 +164,9 @@ def main() -> None:
     for name in ("stdin", "stdout", "stderr"):
         # The next file or connection would get the number of a closed stream.
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # for characters that the terminal's encoding lacks
-    name = Path(sys.argv[0]).stem
-    program.main(prog_name="kubectl awsauth" if name == "kubectl-awsauth" else "awsauth")
+    name = os.path.basename(sys.argv[0])  # noqa: PTH119 - `pathlib` takes longer to load
+    program.main(prog_name="kubectl awsauth" if name.partition(".")[0] == "kubectl-awsauth" else "awsauth")

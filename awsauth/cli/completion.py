@@ -7,11 +7,9 @@ or print a message: the user waits after the tab key.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -24,6 +22,7 @@ from awsauth.errors import AwsAuthError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from awsauth.core.document.document import Document
     from awsauth.stores.atomic_write import Folder
@@ -39,7 +38,9 @@ def remember(target: Mapping[str, Any], document: Document | None = None, revisi
     """Keep the names in a cluster's document, or its revisions. A file is read again."""
     if "file" in target:
         return
-    from awsauth.stores.atomic_write import replace_file  # the help needs no file
+    import json  # the help needs neither
+
+    from awsauth.stores.atomic_write import replace_file
 
     with contextlib.suppress(OSError, ValueError, RuntimeError):  # RuntimeError: the user has no home
         names = _names_in(document) if document else {"revisions": list(map(str, revisions))}
@@ -54,6 +55,8 @@ def remember(target: Mapping[str, Any], document: Document | None = None, revisi
 
 def complete_context(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
     """Return the contexts of the kubeconfig."""
+    from pathlib import Path
+
     from awsauth.kube.kubeconfig import default_paths, read_kubeconfig
 
     with contextlib.suppress(AwsAuthError, click.UsageError, OSError):
@@ -108,6 +111,8 @@ def _known(ctx: click.Context, *kinds: str) -> Iterable[str]:
 
 def _kept(raw: bytes) -> dict[str, list[str]]:
     """Return the names in a cache file; none if it cannot be read."""
+    import json
+
     with contextlib.suppress(ValueError, AttributeError, TypeError):
         found = json.loads(raw)
         return {kind: [str(one) for one in found.get(kind, ())] for kind in _KINDS}
@@ -129,6 +134,8 @@ def _names_in(document: Document) -> dict[str, list[str]]:
 
 def _cache(target: Mapping[str, Any]) -> Path:
     """Return the cache file for a target. All current contexts share one."""
+    from pathlib import Path
+
     from awsauth.core.serialization import sha256_of
 
     places = {name: str(target[name]) for name in ("cluster", "region", "context", "kubeconfig") if name in target}
@@ -162,7 +169,8 @@ _CLOSES: Final = {"'": re.compile("'"), '"': re.compile(r'["$`\\!]')}
 
 def _script(shell: str) -> str:
     """Return the script with which a shell asks; click fills in the names."""
-    return Path(__file__).with_name(f"completion.{shell}").read_text(encoding="utf-8")
+    with open(f"{os.path.dirname(__file__)}/completion.{shell}", encoding="utf-8") as script:  # noqa: PTH120, PTH123
+        return script.read()
 
 
 class _Completion(shells.ShellComplete):

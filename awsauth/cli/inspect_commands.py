@@ -12,16 +12,12 @@ import click
 import awsauth
 from awsauth.cli.command import CHANGE, DONE, FOUND, NOT_FOUND, UNFIT, UNREACHED, VERIFIED, awsauth_command, choice
 from awsauth.cli.completion import GROUPS_AND_USERNAMES, PRINCIPALS, remember
-from awsauth.cli.confirm import run_change
-from awsauth.cli.errors import findings_as_markdown, findings_as_text, in_options
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation
-from awsauth.core.access.caller import Caller
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
-from awsauth.core.entries.model import NOT_LOOKED_AT
-from awsauth.core.explain.explanation import call
+from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, AccessView, PrincipalAccess
 from awsauth.core.serialization import FLAT, JsonValue, json_text
 from awsauth.core.text.display import command_line, fenced, visible
 from awsauth.errors import FileError
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
     from awsauth.client import AwsAuthClient
     from awsauth.core.document.document import Document
-    from awsauth.core.entries.model import AccessEntry, AccessView, PrincipalAccess
     from awsauth.core.findings import Finding
     from awsauth.core.lint.lint import MappingRow
 
@@ -47,6 +42,8 @@ def command_for(invocation: Invocation, change: Change) -> str:
         case EnsureAccount():
             return targeted_command(invocation, "add", "account", change.account)
     if invocation.is_filter:
+        from awsauth.core.explain.explanation import call
+
         return call(change)
     printed = command_line("printf", "%s", json.dumps([change.to_json()]))
     return f"{printed} | {targeted_command(invocation, 'apply', '-', '--yes')}"  # --yes, as standard input is not a terminal
@@ -77,6 +74,8 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
     if (given := invocation.how.given) and not fix:
         raise click.UsageError(f"{', '.join(given)} needs --fix: without it `check` changes nothing.")
     if fix:
+        from awsauth.cli.confirm import run_change
+
         with invocation.part_of_output("fixed"):
             run_change(invocation, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
     found = invocation.answer(lambda client: client.check())
@@ -103,6 +102,8 @@ class CheckedFinding(JsonValue):
 
 
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
+    from awsauth.cli.errors import findings_as_markdown, findings_as_text
+
     places = [place if (place := finding.location) and place.in_file else None for finding in found]
     file, screen = invocation.file, invocation.screen
     if invocation.output == "sarif":
@@ -120,6 +121,7 @@ def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
 
 
 def _print_sarif(invocation: Invocation, found: Iterable[Finding]) -> None:
+    from awsauth.cli.errors import in_options
     from awsauth.report.sarif import findings_as_sarif
 
     invocation.screen.print(json_text(findings_as_sarif(found, invocation.where, invocation.file, in_options)))
@@ -153,9 +155,12 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
         remember(invocation.target, document)
     cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
     access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
-    table = invocation.screen.table(_HEADER, cells, titles=(0, 1)) if cells else ""
+    if invocation.output == "markdown":
+        table = markdown_table(_HEADER, cells)
+    else:
+        table = invocation.screen.table(_HEADER, cells, titles=(0, 1)) if cells else ""
     values = {"mappings": listed, "problems": len(document.problems), "access": access}
-    invocation.report(values, table, markdown_table(_HEADER, cells))
+    invocation.report(values, table)
     return _end_of_get(invocation, document, view, pattern=pattern, is_found=bool(cells), exists=exists)
 
 
@@ -226,6 +231,8 @@ def report_command(invocation: Invocation, /) -> None:
     One row for each principal: the mapping or access entry that decides, username, groups, policies, rights, owner, last
     change, IAM and findings. A part that cannot be checked is marked.
     """
+    from awsauth.cli.errors import findings_as_markdown, findings_as_text
+
     report = replace(invocation.answer(lambda client: client.report()), target=invocation.where)
     screen = invocation.screen
     match invocation.output:
@@ -261,7 +268,7 @@ def explain_command(invocation: Invocation, /, *, arn: str, session_name: str | 
 
     The steps are those of the authenticator.
     """
-    explanation = invocation.answer(lambda client: client.explain(Caller(arn, session_name=session_name)))
+    explanation = invocation.answer(lambda client: client.explain(awsauth.Caller(arn, session_name=session_name)))
     text = explanation.told(lambda change: command_for(invocation, change))
     invocation.report({"explanation": explanation}, invocation.screen.wrapped(text))
     return FOUND if exit_code and explanation.verdict != "let-in" else DONE

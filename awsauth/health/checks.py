@@ -15,7 +15,7 @@ from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.arn import canonical_role
 from awsauth.core.edit.validation import require
-from awsauth.core.entries.model import EntriesState
+from awsauth.core.entries.model import AuthenticationMode, EntriesState
 from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.text.display import command_line, double_quoted, quoted, visible
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, UsageError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from awsauth.aws.token import TokenSource
     from awsauth.connections.kubernetes import Connection
-    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.report.rbac import RbacRule
     from awsauth.kube.transport import Transport

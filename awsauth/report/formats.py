@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from awsauth.core.report.rows import AccessReport
 
 # The beginning of a formula, for a spreadsheet that skips blanks and quotes. Some also know the wide signs.
-_FORMULA: Final = re.compile("[\\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20-]")
+_FORMULA: Final = "[\\s'\"]*[=+@\uff1d\uff0b\uff0d\uff20-]"
 
 
 def report_as_csv(report: AccessReport) -> str:
@@ -29,7 +29,7 @@ def report_as_csv(report: AccessReport) -> str:
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in report.principals:
-        writer.writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in map(visible, row.cells)])
+        writer.writerow([f"'{cell}" if re.match(_FORMULA, cell) else cell for cell in map(visible, row.cells)])
     return text.getvalue().rstrip("\n")
 
 

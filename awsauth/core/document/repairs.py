@@ -38,15 +38,12 @@ MEANT: Final = {
 _SETS: Final = {"d": DASHES, "s": SPACES + NOTHING, "q": DOUBLE_QUOTES + SINGLE_QUOTES}
 # Places of such a character in YAML's own syntax. They are indentation, dashes, quotes, colons and brackets.
 _STRUCTURE: Final = (
-    re.compile("^[ {s}]*[{s}]".format(**_SETS), re.MULTILINE),
-    re.compile("^[ {s}]*[{d}](?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
-    re.compile("(?<=[-{d}:\uff1a])[ {s}]*[{s}]".format(**_SETS)),
-    re.compile(
-        "(?:(?<=[-:,\\[{{] )|(?<=[\\[{{{s}]))[{q}][^{q}\n]*[{q}](?=[ {s}]*(?:$|[,:\uff1a\\]}}#]))".format(**_SETS),
-        re.MULTILINE,
-    ),
-    re.compile("(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS), re.MULTILINE),
-    re.compile("[\uff3b\uff3d\uff5b\uff5d]"),
+    "(?m)^[ {s}]*[{s}]".format(**_SETS),
+    "(?m)^[ {s}]*[{d}](?=[ {s}]|$)".format(**_SETS),
+    "(?<=[-{d}:\uff1a])[ {s}]*[{s}]".format(**_SETS),
+    "(?m)(?:(?<=[-:,\\[{{] )|(?<=[\\[{{{s}]))[{q}][^{q}\n]*[{q}](?=[ {s}]*(?:$|[,:\uff1a\\]}}#]))".format(**_SETS),
+    "(?m)(?<=\\w)\uff1a(?=[ {s}]|$)".format(**_SETS),
+    "[\uff3b\uff3d\uff5b\uff5d]",
 )
 
 # The names of each field in other tools, reduced to letters. The tools are Terraform modules, CDK, eksctl and
@@ -236,7 +233,7 @@ def _repair(text: str, better: str, message: str = "") -> Repaired:
 
 def _without_typography(text: str) -> str:
     for pattern in () if text.isascii() else _STRUCTURE:
-        text = pattern.sub(lambda match: in_ascii(match[0]), text)
+        text = re.sub(pattern, lambda match: in_ascii(match[0]), text)
     return text
 
 

@@ -113,16 +113,15 @@ def bare(arn: str) -> str:
     They are invisible characters, a Region, a second start, and the path of a role.
     """
     visible = in_ascii(without_invisible(arn))
-    found = _IN_DISORDER.fullmatch(visible)
+    found = re.fullmatch(_IN_DISORDER, visible)
     ordered = "{}:iam::{}:{}/{}".format(*found.groups()) if found else visible
     return role_or_nothing(ordered) or re.sub("(?<=:role/).*/", "", ordered)
 
 
 # An ARN with a Region, a colon too few or too many, or a second start.
-_IN_DISORDER: Final = re.compile(
-    r"(?:arn:[\w:-]*)??(arn:aws[a-z-]*):{1,3}iam:{1,3}(?:[a-z]{2}-(?:gov-)?[a-z]{4,9}-\d:)?"
-    r"([^:/]{1,200}?):{0,3}(role|user)[:/](\S+)",
-    re.ASCII | re.IGNORECASE,
+_IN_DISORDER: Final = (
+    r"(?ai)(?:arn:[\w:-]*)??(arn:aws[a-z-]*):{1,3}iam:{1,3}(?:[a-z]{2}-(?:gov-)?[a-z]{4,9}-\d:)?"
+    r"([^:/]{1,200}?):{0,3}(role|user)[:/](\S+)"
 )
 
 
@@ -135,14 +134,14 @@ def has_invisible(name: str) -> bool:
 
 
 # Text that Helm or Jinja writes as it is, such as `{{ "{{" }}`.
-_ESCAPED: Final = re.compile(r"\{\{-?\s{0,9}([\"'`])(.{0,99}?)\1\s{0,9}-?\}\}|\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}")
+_ESCAPED: Final = r"\{\{-?\s{0,9}([\"'`])(.{0,99}?)\1\s{0,9}-?\}\}|\{%-?\s{0,9}(?:end)?raw\s{0,9}-?%\}"
 
 
 def _without_escapes(mapped: MappingEntry) -> MappingEntry:
     """Return a mapping with its escapes as Helm or Jinja renders them."""
-    if not any("{{" in name and _ESCAPED.search(name) for name in (mapped.username, *mapped.groups)):
+    if not any("{{" in name and re.search(_ESCAPED, name) for name in (mapped.username, *mapped.groups)):
         return mapped
-    username, *groups = (_ESCAPED.sub(lambda match: match[2] or "", name) for name in (mapped.username, *mapped.groups))
+    username, *groups = (re.sub(_ESCAPED, r"\2", name) for name in (mapped.username, *mapped.groups))
     return mapped._replace(username=username, groups=tuple(groups))
 
 

@@ -14,7 +14,6 @@ from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import findings_by_entry, grouped
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, collecting_later
 from awsauth.core.edit.changes import Change, RenamePrincipal, Repair, ReplaceText
-from awsauth.core.edit.merge import merge
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.lint.rules import RULES, LintContext
 from awsauth.core.serialization import JsonValue
@@ -144,6 +143,8 @@ def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, 
     It halves the changes until each part can be made, or is one change that cannot. After `_MOST_MERGES` the rest
     counts as impossible, because each merge takes as long as the text.
     """
+    from awsauth.core.edit.merge import merge  # most documents need no fix
+
     made: list[Change] = []
     waiting = [changes] if changes else []
     for _ in range(_MOST_MERGES):

@@ -16,12 +16,15 @@ import pytest
 import awsauth
 from awsauth.core.access import matching
 from awsauth.core.desired.records import OWNER_NAME
-from awsauth.core.document import fast_patterns as plain_forms
+from awsauth.core.document import fast_patterns as plain_forms, repairs
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
 from awsauth.core.goyaml import libyaml_nodes as nodes, plain_nodes, scalars
+from awsauth.core.lint import context
+from awsauth.core.lint.rules import arns, nodes as rules, structure, templates
 from awsauth.core.manifest import locate, outer_edits, source
 from awsauth.core.text import display, lines
+from awsauth.report import formats
 from tests.support.backtracking import MOST_STEPS, Program, hostile
 from tests.support.steps import steps
 
@@ -79,6 +82,26 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
     ],
     "core.goyaml.libyaml_nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
+    "core.document.repairs._without_typography": [(re.compile(expression), "sub") for expression in repairs._STRUCTURE],
+    "core.lint.context._without_escapes": [
+        (re.compile(context._ESCAPED), "search"),
+        (re.compile(context._ESCAPED), "sub"),
+    ],
+    "core.lint.context.bare": [(re.compile(context._IN_DISORDER), "fullmatch")],
+    "core.lint.rules.arns.not_an_arn": [(re.compile(arns._RESOURCE), "match")],
+    "core.lint.rules.nodes._callers": [
+        (re.compile(expression), "search") for expression in (rules._FOR_NODES, rules._FOR_OTHERS)
+    ],
+    "core.lint.rules.nodes._is_for_people": [(re.compile(rules._FOR_NODES), "search")],
+    "core.lint.rules.nodes.node_kind": [
+        (re.compile(expression), "search") for expression in (rules._AUTO_MODE, rules._WINDOWS)
+    ],
+    "core.lint.rules.nodes.session_node": [
+        (re.compile(expression), "search") for expression in (rules._ELSEWHERE, rules._INSTANCES)
+    ],
+    "core.lint.rules.structure.ignored_rest": [(re.compile(structure._CONTENT), "search")],
+    "core.lint.rules.templates.misspelt": [(re.compile(templates._IN_BRACES), "finditer")],
+    "core.lint.rules.templates.placeholder": [(re.compile(templates._IN_BRACKETS), "fullmatch")],
     "core.manifest.locate._other_text": [(re.compile(expression), "search") for expression, *_ in locate._OTHER_TEXTS],
     "core.manifest.source.template_tool": [(re.compile(expression), "search") for expression, *_ in source._TOOLS],
     "core.manifest.source._blocks": [(re.compile(source._CONTROL), "finditer")],
@@ -92,6 +115,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.explain.candidates._mention": [(candidates._mention("arn:aws:iam::111122223333:role/a"), "search")],
     "core.text.display.visible": [(re.compile(display._INVISIBLE), "search")],
     "core.text.display.is_visible": [(re.compile(display._INVISIBLE), "match")],
+    "report.formats.report_as_csv": [(re.compile(formats._FORMULA), "match")],
     "stores.atomic_write._clear": [(re.compile(re.escape(".aws-auth.yaml.") + r"[0-9a-f]{16}\.tmp"), "fullmatch")],
 }
 """The expressions that a function makes of its arguments, and the method that runs them."""

@@ -156,7 +156,7 @@ def test_the_text_is_merged_a_bounded_number_of_times_however_many_fixes_it_does
         merged.append(len(changes))
         return merge(document, changes)
 
-    monkeypatch.setattr("awsauth.core.lint.lint.merge", counted)
+    monkeypatch.setattr("awsauth.core.edit.merge.merge", counted)
     entry = "- rolearn: !!str arn:aws:iam::111122223333:role/team/{}\n  username: x\n"
     document = Document({"mapRoles": "".join(map(entry.format, range(500)))})
     assert not any(finding.fix for finding in lint(document))

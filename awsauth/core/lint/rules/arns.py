@@ -14,16 +14,15 @@ from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.lint.context import Match, arn_problem, bare, has_invisible, has_several
+from awsauth.core.lint.context import LintContext, LintEntry, Match, arn_problem, bare, has_invisible, has_several
 from awsauth.core.lint.rule import arn_rule, rule
 from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awsauth.core.lint.context import LintContext, LintEntry
 
-_RESOURCE: Final = re.compile(r"arn:[\w-]+:(?!iam|sts)([a-z][\w-]*):[\w-]*:\d*:([a-z][\w-]*)[:/]", re.ASCII)
+_RESOURCE: Final = r"(?a)arn:[\w-]+:(?!iam|sts)([a-z][\w-]*):[\w-]*:\d*:([a-z][\w-]*)[:/]"
 _NO_ACCESS = "so the mapping grants no access."
 
 
@@ -229,7 +228,7 @@ def not_an_arn(item: LintEntry) -> Match:
         problem, hint = "This is more than one ARN.", "Write one ARN, and an entry of its own for any other."
     elif arn_problem(bare(principal)) != "not-an-arn":
         return _misspelt(item, "The part of this ARN before the name is wrong.", no_caller)
-    elif other := _RESOURCE.match(principal):
+    elif other := re.match(_RESOURCE, principal):
         problem = f"This is the ARN of something else, {quoted(' '.join(other.groups()))}, not of an IAM role or user."
         shown = f", as `{FIND_NODE_ROLE}` shows it" if other[2] == "nodegroup" else ""
         hint = f"Map the role that it uses{shown}."

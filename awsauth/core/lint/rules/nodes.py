@@ -19,14 +19,12 @@ _INSTANCE: Final = PRESETS["ec2"].username
 _SESSION: Final = PRESETS["fargate"].username
 _NEEDED: Final = PRESETS["ec2"].groups
 _PROXIER: Final = "system:node-proxier"
-_WINDOWS: Final = re.compile(r"(?i:windows|(?:^|[^a-z])win(?:\d|(?![a-z])))|[a-z]Win(?:\d|(?![a-z]))")
-_AUTO_MODE: Final = re.compile(r"eks-?auto-?(?:mode|node|cluster)|auto-?mode-?node")
-_INSTANCES: Final = re.compile(r"node-?instance|node-?group|karpenter|worker")
-_ELSEWHERE: Final = re.compile("fargate|hybrid")
-_FOR_NODES: Final = re.compile(rf"{_INSTANCES.pattern}|{_ELSEWHERE.pattern}|node")
-_FOR_OTHERS: Final = re.compile(
-    r"admin|ops(?![a-z])|deploy|github|gitlab|jenkins|terraform|build|developer|engineer(?!ing)|(?<![a-z])(?:sso|ci|cd|team|users?)(?![a-z])"
-)
+_WINDOWS: Final = r"(?i:windows|(?:^|[^a-z])win(?:\d|(?![a-z])))|[a-z]Win(?:\d|(?![a-z]))"
+_AUTO_MODE: Final = r"eks-?auto-?(?:mode|node|cluster)|auto-?mode-?node"
+_INSTANCES: Final = r"node-?instance|node-?group|karpenter|worker"
+_ELSEWHERE: Final = "fargate|hybrid"
+_FOR_NODES: Final = f"{_INSTANCES}|{_ELSEWHERE}|node"
+_FOR_OTHERS: Final = r"admin|ops(?![a-z])|deploy|github|gitlab|jenkins|terraform|build|developer|engineer(?!ing)|(?<![a-z])(?:sso|ci|cd|team|users?)(?![a-z])"
 _OWN_NAME: Final = "Give the mapping a username of its own"
 
 
@@ -99,7 +97,7 @@ def _callers(item: LintEntry) -> Literal["nodes", "others", ""]:
 
     It is empty without a clear sign.
     """
-    is_for_nodes, is_for_others = _FOR_NODES.search(item.role_name), _FOR_OTHERS.search(item.role_name)
+    is_for_nodes, is_for_others = re.search(_FOR_NODES, item.role_name), re.search(_FOR_OTHERS, item.role_name)
     if item.is_person or (is_for_others and not is_for_nodes):
         return "others"
     return "nodes" if is_for_nodes and not is_for_others else ""
@@ -116,7 +114,7 @@ def _is_for_people(context: LintContext, item: LintEntry) -> bool:
 
     The role's name must not suggest nodes.
     """
-    is_node, groups = _FOR_NODES.search(item.role_name), item.mapped.groups
+    is_node, groups = re.search(_FOR_NODES, item.role_name), item.mapped.groups
     return bool(groups) and not is_node and NODE_GROUPS.isdisjoint(groups) and not _has_odd_groups(context, item)
 
 
@@ -188,7 +186,7 @@ def node_kind(context: LintContext) -> Iterator[Match]:
         if not set(_NEEDED) <= set(groups):
             continue
         kind, group = ("Fargate", _PROXIER) if "fargate" in item.role_name else ("Windows", WINDOWS_GROUP)
-        fits = username == _SESSION if kind == "Fargate" else username == _INSTANCE and _WINDOWS.search(name)
+        fits = username == _SESSION if kind == "Fargate" else username == _INSTANCE and re.search(_WINDOWS, name)
         if fits and group not in groups:
             message = f"The role's name says {kind}, but {quoted(group)} is missing from the groups."
             impact = "The network proxy of such nodes does not work."
@@ -197,7 +195,7 @@ def node_kind(context: LintContext) -> Iterator[Match]:
             message = "The role's name says hybrid, but the username is for EC2 instances only."
             hint = f"Write {quoted(_SESSION)} if these are hybrid nodes."
             yield item.match(message, "Hybrid nodes cannot join with this mapping.", hint, at=item.location("username"))
-        elif _AUTO_MODE.search(item.role_name):
+        elif re.search(_AUTO_MODE, item.role_name):
             impact = "Nodes of Auto Mode join by an access entry of type EC2, and do not need this mapping."
             hint = "Create an access entry of type EC2 for the role, unless EKS has created one."
             yield item.match("The role's name says EKS Auto Mode.", impact, hint, severity=Severity.NOTE)
@@ -256,7 +254,7 @@ def session_node(context: LintContext) -> Iterator[Match]:
             groups: [system:bootstrappers, system:nodes]
     """
     for item in context.usernames.get(_SESSION, ()):
-        is_instance = _INSTANCES.search(item.role_name) and not _ELSEWHERE.search(item.role_name)
+        is_instance = re.search(_INSTANCES, item.role_name) and not re.search(_ELSEWHERE, item.role_name)
         is_windows = fits_no_node(item.mapped)
         is_other = item.is_person or is_windows or (is_instance and _PROXIER not in item.mapped.groups)
         if is_other and not _is_for_people(context, item):

@@ -21,7 +21,7 @@ from awsauth.core.text.lines import close_matches
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
 _OTHERS: Final = re.compile("[^a-z]")
-_CONTENT: Final = re.compile(r"(?m)^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)")
+_CONTENT: Final = r"(?m)^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)"
 _MEANT: Final = {"user": "username", "name": "username"}
 
 
@@ -108,7 +108,7 @@ def ignored_rest(context: LintContext) -> Iterator[Match]:
     """
     for key in KEYS:
         root, text = context.tree(key), context.document.data.get(key, "")
-        found = _CONTENT.search(text, root.end) if root else None
+        found = re.compile(_CONTENT).search(text, root.end) if root else None
         if root and found and _follows(text, root.end, found.start("first")):
             message = "There is text after the end of the list."
             impact = "The authenticator reads the first YAML document only, and ignores this text."

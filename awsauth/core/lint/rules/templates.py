@@ -20,10 +20,10 @@ from awsauth.core.text.lines import close_matches
 
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, so that a name of nothing but braces takes linear time.
-_IN_BRACES: Final = re.compile(r"(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)", re.ASCII)
+_IN_BRACES: Final = r"(?a)(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)"
 _CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
 _UNFILLED: Final = re.compile(PLACEHOLDER)
-_IN_BRACKETS: Final = re.compile(r"<((?:arn|system|eks):.*)>")
+_IN_BRACKETS: Final = r"<((?:arn|system|eks):.*)>"
 _TEMPLATE: Final = ("{{", "{%", "$")
 
 
@@ -31,7 +31,7 @@ _TEMPLATE: Final = ("{{", "{%", "$")
 def misspelt(text: str) -> tuple[tuple[str, str], ...]:
     """Return the misspelt templates in a name, each with the right one, or ""."""
     found = []
-    for match in _IN_BRACES.finditer(text) if "{" in text else ():
+    for match in re.finditer(_IN_BRACES, text) if "{" in text else ():
         opening, before, name, after, closing = match.groups()
         is_exact = (opening, before, after, closing) == ("{{", "", "", "}}")
         if is_exact and name in TEMPLATES:
@@ -101,7 +101,7 @@ def placeholder(context: LintContext) -> Iterator[Match]:
         places = f", in {count[token]} places" if count[token] > 1 else ""
         message, hint = f"{quoted(token)} looks like a placeholder{places}.", "Write the real value"
         hint += ", without the brackets." if token.startswith("<") else "."
-        if enclosed := _IN_BRACKETS.fullmatch(token):
+        if enclosed := re.fullmatch(_IN_BRACKETS, token):
             message = f"{quoted(token)} is in brackets{places}."
             hint = f"Write {quoted(name.replace(token, enclosed[1]), 200)}."
         in_arn = "No caller has an ARN with it, so the mapping grants no access."
