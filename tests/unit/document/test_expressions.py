@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import awsauth
+from awsauth.cli import errors
 from awsauth.core.access import matching
 from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms, repairs
@@ -82,6 +83,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         for expression in (nodes._EMPTY_LAST, nodes._BRACKET_FIRST, nodes._LINE_OF_BRACKET)
     ],
     "core.goyaml.libyaml_nodes._forbidden": [(re.compile(nodes._FORBIDDEN), "search")],
+    "cli.errors._expressions": [(expression, "sub") for expression in errors._expressions()],
     "core.document.repairs._without_typography": [(re.compile(expression), "sub") for expression in repairs._STRUCTURE],
     "core.lint.context._without_escapes": [
         (re.compile(context._ESCAPED), "search"),
