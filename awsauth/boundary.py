@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from awsauth.errors import AwsAuthError, InternalError
-
-if TYPE_CHECKING:
-    from inspect import Signature
 
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound="Callable[..., Any]")
@@ -132,13 +129,13 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Unpacked:
-    """A function that unpacks a `TypedDict`, as `inspect` sees it: each keyword on its own."""
+    """Shows `inspect` each keyword of a function that unpacks a `TypedDict`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.__wrapped__ = function
 
     @property
-    def __signature__(self) -> Signature:
+    def __signature__(self) -> Any:
         from inspect import Parameter, signature  # only `help` and alike need it, and it takes long to load
 
         taken = signature(self.__wrapped__)
@@ -148,7 +145,7 @@ class _Unpacked:
 
 
 def _keywords(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the keywords that a function unpacks from a `TypedDict`, each with its type."""
+    """Return the keywords, with types, that a function takes from a `TypedDict`."""
     unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), "")
     kind = function.__globals__.get(unpacked.removeprefix("Unpack[").removesuffix("]"))
     hints = kind.__annotations__ if kind else {}
