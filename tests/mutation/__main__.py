@@ -55,7 +55,7 @@ SUBJECTS: Final = (
             "*test_explain.py",
             "unit/report/*.py",
             "*test_admin_guard.py",
-            "unit/lint/*.py",
+            "*test_lint.py",
         ),
     ),
     Subject(

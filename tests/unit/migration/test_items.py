@@ -19,6 +19,8 @@ from tests.support.changed import ADMIN, BOTH, MASTERS, PREFIX, USERS, node, rol
 from tests.unit.migration.test_verdicts import CONFIG_MAP, MADE, POLICY, entry, item, known
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from awsauth.core.migration.plan import MigrationItem, MigrationPlan
 
 CI = f"{PREFIX}/ci"
@@ -71,18 +73,20 @@ def test_a_node_entry_that_gives_more_says_so() -> None:
 @pytest.mark.parametrize(
     ("made", "decided", "is_given_up"),
     [
-        (item(roles(role("ci"))), "mapping", False),
-        (item(roles(role(f"{PREFIX}/team/ci"))), "nothing", True),
-        (item(roles(role("ci", "system:node:x", *BOTH)), accept=[f"loses={CI}"]), "mapping", True),
-        (item(roles(role("ci", "a:{{AccountID}}")), accept=[f"unproven={CI}"]), "mapping", False),
-        (item(roles(role("ci", "a:{{AccountID}}"))), "mapping", False),
-        (beside(AccessEntry(CI, "STANDARD", "ci", created=MADE)), "entry", False),
-        (beside(AccessEntry(CI, "STANDARD", "x", created=LATER)), "entry", False),
+        (lambda: item(roles(role("ci"))), "mapping", False),
+        (lambda: item(roles(role(f"{PREFIX}/team/ci"))), "nothing", True),
+        (lambda: item(roles(role("ci", "system:node:x", *BOTH)), accept=[f"loses={CI}"]), "mapping", True),
+        (lambda: item(roles(role("ci", "a:{{AccountID}}")), accept=[f"unproven={CI}"]), "mapping", False),
+        (lambda: item(roles(role("ci", "a:{{AccountID}}"))), "mapping", False),
+        (lambda: beside(AccessEntry(CI, "STANDARD", "ci", created=MADE)), "entry", False),
+        (lambda: beside(AccessEntry(CI, "STANDARD", "x", created=LATER)), "entry", False),
     ],
     ids=["equal", "dead", "given up", "different", "needs a choice", "made with its role", "conflict"],
 )
-def test_the_source_that_decides_and_what_is_given_up(made: MigrationItem, decided: str, *, is_given_up: bool) -> None:
-    assert (made.decided_by, made.is_given_up) == (decided, is_given_up)
+def test_the_source_that_decides_and_what_is_given_up(
+    made: Callable[[], MigrationItem], decided: str, *, is_given_up: bool
+) -> None:
+    assert (made().decided_by, made().is_given_up) == (decided, is_given_up)
 
 
 def test_an_interrupted_migration_goes_on() -> None:

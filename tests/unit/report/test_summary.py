@@ -69,3 +69,9 @@ def test_a_right_under_a_condition_is_marked_and_stays_beside_a_certain_one() ->
 def test_a_policy_without_published_rules_is_unknown_and_not_read_only() -> None:
     policy = AccessPolicy("arn:aws:eks::aws:cluster-access-policy/New", ("a",))
     assert text(Right("", None, policy=policy), Right("group g", (rule("get", "pods"),), binding())) == "unknown in a"
+
+
+def test_namespaces_are_in_order() -> None:
+    bindings = [Binding("RoleBinding", "b", name, "ClusterRole", "view") for name in "gfedcba"]
+    [found] = summarized(Right("group g", (rule("get", "pods"),), one) for one in bindings)
+    assert found.namespaces == tuple("abcdefg")
