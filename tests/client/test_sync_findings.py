@@ -144,3 +144,10 @@ def test_releases_that_no_record_holds_are_told_in_order() -> None:
         client.sync(fragment("a", x="x"), release=named)
     shown = ", ".join(f"`{one}`" for one in sorted(named)[:4])
     assert f"that no record of these owners holds: {shown}" in raised.value.message
+
+
+def test_a_record_that_a_rollback_undid_is_not_lost() -> None:
+    client, _ = started(x="x")
+    client.rollback(to=1)
+    client.add_role_mapping(arn("x"), username="x")
+    assert texts(client.sync(fragment("a", x="x"), adopt=True, dry_run=True)) == []
