@@ -348,6 +348,7 @@ def test_a_lost_answer_before_somebody_else_writes_is_settled_by_the_history(*, 
     assert outcome.revision is not None
     # With ours not carried out, theirs got the number behind it: ours was recorded already.
     assert outcome.revision.number == (3 if is_carried_out else 5)
+    assert outcome.snapshot == store.read()
     assert store.read().data == with_changes(BEFORE, ADMIN, OTHER, account)
     assert len([entry for entry in log(store).entries if entry.info.writer.author == "alice"]) == 2
     assert not any(entry.unconfirmed for entry in log(store).entries)

@@ -151,3 +151,14 @@ def test_squatted_numbers_cost_one_list_however_many_there_are(squatted: int) ->
     assert outcome.revision is not None
     assert outcome.revision.number == 3 + squatted
     assert counted.calls == ["read", "record", "read", "list", "record", "write"]
+
+
+def test_of_a_head_with_another_number_the_digest_tells_its_own() -> None:
+    store = used()
+    forge(store, 50)
+    head = store.read().head
+    assert head
+    store._state = store._state._replace(head=head._replace(number=HIGHEST))
+    outcome = commit(store, changing([EnsureAccount(account="111122223333")]))
+    assert outcome.revision
+    assert outcome.revision.number == 3

@@ -141,18 +141,19 @@ def test_objects_that_are_no_revisions_or_have_a_number_made_by_hand_are_reporte
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "said", "them"),
     [
-        (1, "Revision 1 is not proven: aws-auth does not name its revision."),
-        (3, "Revisions up to 3 are not proven: aws-auth does not name its revision."),
+        (1, "Revision 1 is not proven: aws-auth does not name its revision.", "it"),
+        (3, "Revisions up to 3 are not proven: aws-auth does not name its revision.", "them"),
     ],
 )
-def test_how_many_revisions_are_not_proven_is_said(count: int, said: str) -> None:
+def test_how_many_revisions_are_not_proven_is_said(count: int, said: str, them: str) -> None:
     store = SharedMemoryStore({})
     for number in range(1, count + 1):
         store.record(draft(number, None, {"mapAccounts": f"- '{number:012}'\n"}, kind="outside", uid="in-memory"))
     [finding] = log(store).findings
     assert finding.message == said
+    assert finding.impact == f"aws-auth was replaced or deleted, so it does not prove {them}."
     assert finding.hint.endswith(f"`awsauth diff {count}`.")
 
 
