@@ -249,10 +249,8 @@ def report_command(invocation: Invocation, /) -> None:
 
             screen.print(report_as_html(report))
         case as_text:
-            is_text = as_text == "text"
-            as_list, as_table = (
-                (partial(findings_as_text, screen), screen.table) if is_text else (findings_as_markdown, markdown_table)
-            )
+            on_screen = (partial(findings_as_text, screen), screen.table)
+            as_list, as_table = on_screen if as_text == "text" else (findings_as_markdown, markdown_table)
             title = f"Access to {visible(report.target)}, {report.made:%Y-%m-%d %H:%M} UTC"
             header, *rows = report.table
             parts = [as_list(report.not_checked), as_table(header, rows), as_list(report.findings)]

@@ -179,13 +179,17 @@ def json_text(values: Any) -> str:
     return json.dumps(values, indent=2, default=lambda value: value.to_json()) + "\n"
 
 
+def compact_json(values: Any) -> str:
+    """Return JSON values in ASCII, on one line without spaces, with sorted keys."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
 def sha256_of(values: Any) -> str:
     """Return the SHA-256, in hex, of JSON values; the order of keys does not matter."""
     import hashlib
 
     # In ASCII, so that half a surrogate pair has a digest too.
-    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(compact_json(values).encode("ascii")).hexdigest()
 
 
 @cache

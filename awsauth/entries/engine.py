@@ -292,10 +292,9 @@ def _check_policies(diffs: Iterable[EntryDiff], calls: AccessEntries) -> None:
 
 def _bridge_note(arn: str) -> Finding:
     message = f"{quoted(arn, 200)} is an administrator by its mapping, and gets its policy after its access entry."
-    impact = (
-        f"Until the policy counts, the entry has the group {BRIDGE_GROUP}, which a ClusterRoleBinding of this name binds "
-        "to cluster-admin. While the binding is there, users who may make access entries can become administrators by it."
-    )
+    bridge = f"the group {BRIDGE_GROUP}, which a ClusterRoleBinding of this name binds to cluster-admin"
+    risk = "While the binding is there, users who may make access entries can become administrators by it."
+    impact = f"Until the policy counts, the entry has {bridge}. {risk}"
     hint = "awsauth deletes the binding that it made. After an interruption, run the same command again."
     return note("entry-bridge", message, impact, hint, principal=arn)
 

@@ -37,6 +37,7 @@ _DIGEST: Final = f"{PREFIX}digest"
 
 _KIND: Final = "ClusterRoleBinding"
 _BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_BINDING: Final = f"{_BINDINGS}/{BRIDGE_GROUP}"
 _ROLE: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
 _SUBJECT: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": BRIDGE_GROUP}
 _GIVEN: Final = ("--clusterrole=cluster-admin", f"--group={BRIDGE_GROUP}")
@@ -160,9 +161,8 @@ def check_binding(transport: Transport) -> bool:
         ForbiddenError: the caller may not read or create the binding.
         AwsAuthError: the transport raises it.
     """
-    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
     try:
-        found = fields_of(retry_unavailable(lambda: transport.get(path)), _KIND, path)
+        found = fields_of(retry_unavailable(lambda: transport.get(_BINDING)), _KIND, _BINDING)
     except NotFoundError:
         make_binding(transport, dry_run=True)
         return True
@@ -196,7 +196,6 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
 
 def delete_binding(transport: Transport) -> None:
     """Delete the binding if awsauth made it; if that fails, it stays."""
-    path = f"{_BINDINGS}/{BRIDGE_GROUP}"
     with suppress(AwsAuthError):
-        if fields_of(transport.get(path), _KIND, path).object("metadata").get("labels") == _OURS:
-            transport.delete(path)
+        if fields_of(transport.get(_BINDING), _KIND, _BINDING).object("metadata").get("labels") == _OURS:
+            transport.delete(_BINDING)

@@ -123,19 +123,17 @@ class ClusterStore(store.Store):
         Raises:
             AwsAuthError: see `Transport.get`.
         """
-        items: list[dict[str, Any]] = []
         now = datetime.now(timezone.utc)
-        for page, date in pages(self._transport, REVISIONS_PATH, accept=METADATA, labelSelector=SELECTOR):
-            items += page
-            now = date or now
         revisions: list[tuple[RevisionInfo, _ObjectIdentity]] = []
         invalid: list[store.InvalidRevision] = []
-        for item in items:
-            try:
-                revisions.append((info_from_object(item), _identity(item)))
-            except HistoryError as error:
-                name = _name_of(item)
-                invalid.append(store.InvalidRevision(name, error.message, number_of_name(name)))
+        for page, date in pages(self._transport, REVISIONS_PATH, accept=METADATA, labelSelector=SELECTOR):
+            now = date or now
+            for item in page:
+                try:
+                    revisions.append((info_from_object(item), _identity(item)))
+                except HistoryError as error:
+                    name = _name_of(item)
+                    invalid.append(store.InvalidRevision(name, error.message, number_of_name(name)))
         revisions.sort(key=lambda pair: pair[0].number)
         self._identities = {(info.number, info.digest): identity for info, identity in revisions}
         seen = {info.number for info, _ in revisions} | {other.number for other in invalid}

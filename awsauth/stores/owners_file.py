@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from awsauth.core.revisions.info import OWNER_PREFIX
+from awsauth.core.serialization import compact_json
 from awsauth.core.text.display import visible
 from awsauth.errors import FileError
 from awsauth.stores.atomic_write import Folder, is_root, replace_file
@@ -42,7 +43,7 @@ class OwnersFile(NamedTuple):
         try:
             records = json.loads(self._raw()).items()
             "".join(owner for owner, _ in records).encode()  # A text in JSON can be one that UTF-8 cannot hold.
-            return {OWNER_PREFIX + owner: _on_one_line(record) for owner, record in records}
+            return {OWNER_PREFIX + owner: compact_json(record) for owner, record in records}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, AttributeError, RecursionError) as error:
@@ -108,8 +109,4 @@ def _both(before: str, after: str) -> str:
     old, new = json.loads(before), json.loads(after)
     if not all(isinstance(one, dict) and isinstance(one.get("entries"), dict) for one in (old, new)):
         return after
-    return _on_one_line({**new, "entries": {**new["entries"], **old["entries"]}})
-
-
-def _on_one_line(record: object) -> str:
-    return json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return compact_json({**new, "entries": {**new["entries"], **old["entries"]}})

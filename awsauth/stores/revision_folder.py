@@ -226,11 +226,11 @@ class RevisionFolder:
         owner = folder.status.st_uid
         if not folder.is_ours and owner not in (0, manifest.st_uid):
             with folder:
-                raise self._error(
-                    f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}: "
-                    "another user may have put the folder there.",
-                    "Look at its contents, then move it away or give it to the manifest's owner",
+                belongs = (
+                    f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}"
                 )
+                hint = "Look at its contents, then move it away or give it to the manifest's owner"
+                raise self._error(f"{belongs}: another user may have put the folder there.", hint)
         return folder
 
     @property

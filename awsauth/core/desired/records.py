@@ -16,7 +16,7 @@ from awsauth.core.access.matching import casefold_arn, is_canonical, principal_o
 from awsauth.core.document.model import KIND, ListKey, MappingEntry
 from awsauth.core.entries.model import NODE_TYPES, AccessEntry, unbridged
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
-from awsauth.core.serialization import sha256_of
+from awsauth.core.serialization import compact_json, sha256_of
 from awsauth.errors import FragmentError
 
 OWNER_NAME: Final = r"[a-z0-9]([-a-z0-9.]{0,48}[a-z0-9])?"
@@ -140,11 +140,8 @@ def write_records(records: Records, annotations: Mapping[str, str]) -> dict[str,
 
 
 def _written(records: Records) -> dict[str, str]:
-    return {
-        OWNER_PREFIX + owner: json.dumps({"v": _VERSION, "entries": record}, sort_keys=True, separators=(",", ":"))
-        for owner, record in sorted(records.items())
-        if record
-    }
+    filled = ((owner, record) for owner, record in sorted(records.items()) if record)
+    return {OWNER_PREFIX + owner: compact_json({"v": _VERSION, "entries": record}) for owner, record in filled}
 
 
 def has_hashes(text: str) -> bool:

@@ -130,10 +130,9 @@ def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
     arn = change.principal_arn
     if present.type != change.type:
         remove, add = ("awsauth", "entry", "remove", arn), ("awsauth", "entry", "add", arn, *_options(change))
-        raise MappingConflictError(
-            f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}.",
-            hint=f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`.",
-        )
+        message = f"The {_entry_of(arn)} has the type {present.type}, which cannot be changed to {change.type}."
+        hint = f"Delete it with `{command_line(*remove)}`, and make it again with `{command_line(*add)}`."
+        raise MappingConflictError(message, hint=hint)
     made = replace(new_entry(change), tags=present.tags)
     if change.if_exists == "replace":
         fields = [name for name in ("username", "groups", "policies") if getattr(change, name) is not None]
@@ -142,11 +141,10 @@ def _ensured(change: c.EnsureEntry, present: AccessEntry) -> AccessEntry:
     complete = replace(present, policies=made.policies)
     if complete == made and set(present.policies) <= set(made.policies):
         return complete
-    raise MappingConflictError(
-        f"The {_entry_of(arn)} is there, and gives other access: {present.gives}.",
-        hint=f"To replace these fields, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`. It keeps the "
-        f"others. To remove a policy, run `{command_line('awsauth', 'entry', 'policy', arn, 'NAME', '--remove')}`.",
-    )
+    replacing = f"To replace these fields, run `{command_line('awsauth', 'entry', 'set', arn, *_options(change))}`"
+    removing = f"To remove a policy, run `{command_line('awsauth', 'entry', 'policy', arn, 'NAME', '--remove')}`"
+    message = f"The {_entry_of(arn)} is there, and gives other access: {present.gives}."
+    raise MappingConflictError(message, hint=f"{replacing}. It keeps the others. {removing}.")
 
 
 def _options(change: c.EnsureEntry) -> list[str]:
@@ -178,10 +176,8 @@ def _without_policy(present: AccessEntry, text: str) -> AccessEntry:
     covered = [one for one in gone.namespaces if any(fnmatchcase(one, pattern) for pattern in left)]
     if covered or (gone.namespaces and not found.namespaces):
         where = f", which covers {', '.join(covered)}" if covered else " in the whole cluster, not in namespaces alone"
-        raise MappingConflictError(
-            f"The {_entry_of(present.principal_arn)} has {found}{where}.",
-            hint="Set the namespaces that the policy keeps, or remove the policy as a whole.",
-        )
+        hint = "Set the namespaces that the policy keeps, or remove the policy as a whole."
+        raise MappingConflictError(f"The {_entry_of(present.principal_arn)} has {found}{where}.", hint=hint)
     return with_policy(present, found.policy_arn, replace(found, namespaces=left) if left else None)
 
 
@@ -375,15 +371,13 @@ def _before(one: EntryDiff, now: AccessEntry | None, number: int) -> AccessEntry
     if not _is_between(one, now):
         shown = f"gives now: {now.gives}" if now else "is deleted now"
         by_hand = command_line("awsauth", "entry", "set" if now else "add", one.principal_arn)
-        raise ConflictError(
-            f"The access entry of {quoted(one.principal_arn, 200)} has changed since revision {number}, and {shown}.",
-            hint=f"Change it by hand: `{by_hand}` with the fields that you want.",
-        )
+        hint = f"Change it by hand: `{by_hand}` with the fields that you want."
+        message = f"The {_entry_of(one.principal_arn)} has changed since revision {number}, and {shown}."
+        raise ConflictError(message, hint=hint)
     return unbridged(one.before)
 
 
 def _unreadable(number: int) -> HistoryError:
-    return HistoryError(
-        f"Revision {number} of access entries cannot be read, or was altered, and has to be undone first.",
-        hint="Change the entries by hand with `awsauth entry set ARN` or `awsauth entry remove ARN`.",
-    )
+    message = f"Revision {number} of access entries cannot be read, or was altered, and has to be undone first."
+    hint = "Change the entries by hand with `awsauth entry set ARN` or `awsauth entry remove ARN`."
+    return HistoryError(message, hint=hint)

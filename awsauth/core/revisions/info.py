@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
-from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, json_object, sha256_of
+from awsauth.core.serialization import FLAT, LEFT_OUT, JsonValue, NoneForZero, compact_json, json_object, sha256_of
 from awsauth.core.text.display import quoted, visible
 
 FIELD_MANAGER: Final = "awsauth"  # the manager under which this library writes
@@ -362,7 +362,7 @@ def _managers_text(managers: Mapping[str, tuple[FieldManager, ...]]) -> str:
     for key, owners in managers.items():
         rows = [[owner.client, time_text(owner.time) if owner.time else "", owner.subresource] for owner in owners]
         shown[key] = [row[: 3 if row[2] else 2 if row[1] else 1] for row in rows]
-    return json.dumps(shown, sort_keys=True, separators=(",", ":"))
+    return compact_json(shown)
 
 
 def _unreadable(name: str, text: str) -> ValueError:
