@@ -358,10 +358,8 @@ def _neither(values: object) -> PlanError:
         hint = 'Plan it with `awsauth plan FILE`, in Python client.plan(awsauth.connect(file="aws-auth.yaml").read()).'
     elif "iamIdentityMappings" in named:
         what = "A configuration of eksctl"
-        hint = (
-            "Make a change of each item of `iamIdentityMappings`: "
-            '[{"change": "EnsureRole", "role_arn": "…", "username": "…", "groups": ["…"]}]; for users EnsureUser with user_arn.'
-        )
+        example = '[{"change": "EnsureRole", "role_arn": "…", "username": "…", "groups": ["…"]}]'
+        hint = f"Make a change of each item of `iamIdentityMappings`: {example}; for users EnsureUser with user_arn."
     return PlanError(f"{what} is neither a plan nor a list of changes.", hint=hint)
 
 

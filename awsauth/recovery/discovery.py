@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.connections.eks import EksConnection
 
+    Connect = Callable[..., EksConnection]  # connects with the cluster, given a `role_arn` as that role
 
 # How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an
 # access entry.
@@ -75,9 +76,7 @@ class Discovery(NamedTuple):
     notes: tuple[str, ...]
 
 
-def discover(
-    connect: Callable[..., EksConnection], *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack
-) -> Discovery:
+def discover(connect: Connect, *, creator_role: str | None, iam_arn: str | None, open_until: ExitStack) -> Discovery:
     """Look at the cluster, the caller and the ways in.
 
     Args:
@@ -111,9 +110,7 @@ def discover(
     return Discovery(cluster, caller, own, seen, creator or own, way, temporary, tuple(notes))
 
 
-def _creator(
-    connect: Callable[..., EksConnection], role_arn: str, open_until: ExitStack, notes: list[str]
-) -> TokenProbe | None:
+def _creator(connect: Connect, role_arn: str, open_until: ExitStack, notes: list[str]) -> TokenProbe | None:
     """Return a probe with tokens of the creator; None if it cannot repair.
 
     The caller may also be unable to assume the role.

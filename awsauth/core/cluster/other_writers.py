@@ -69,23 +69,20 @@ UNKNOWN: Final = Tool(
 
 
 # The name of a manager is set by its program, or is the first word of its user agent, often with a version.
-_MANAGERS: Final[tuple[tuple[re.Pattern[str], Tool], ...]] = tuple(
-    (re.compile(pattern, re.IGNORECASE), tool)
-    for pattern, tool in (
-        (r"argocd-.*", ARGO_CD),
-        (r"(kustomize|helm)-controller|flux(-.*)?|fluxd", FLUX),
-        (r"(terraform-provider-)?helm(_v.*)?", HELM),
-        (r"terraform(-provider-.*)?|hashicorp", TERRAFORM),
-        (r"pulumi(-.*)?", _declares("Pulumi", "When it runs next", "in its program")),
-        (r"kubectl-client-side-apply|kubectl", KUBECTL_APPLY),
-        (r"kapp(-.*)?", KAPP),
-        (r"fleet-?agent", FLEET),
-        (r"crossplane(-.*)?", _declares("Crossplane", "When it reconciles next", "in the resource of the object")),
-        (r"vpcLambda", EKS),
-        (r"eksctl", _edits("eksctl", "It adds and removes single entries; others stay, in its own layout.")),
-        (r"aws-auth", AWS_AUTH),
-        (r"kubectl-(edit|patch|replace|create)|before-first-apply", BY_HAND),
-    )
+_MANAGERS: Final = (
+    (r"argocd-.*", ARGO_CD),
+    (r"(kustomize|helm)-controller|flux(-.*)?|fluxd", FLUX),
+    (r"(terraform-provider-)?helm(_v.*)?", HELM),
+    (r"terraform(-provider-.*)?|hashicorp", TERRAFORM),
+    (r"pulumi(-.*)?", _declares("Pulumi", "When it runs next", "in its program")),
+    (r"kubectl-client-side-apply|kubectl", KUBECTL_APPLY),
+    (r"kapp(-.*)?", KAPP),
+    (r"fleet-?agent", FLEET),
+    (r"crossplane(-.*)?", _declares("Crossplane", "When it reconciles next", "in the resource of the object")),
+    (r"vpcLambda", EKS),
+    (r"eksctl", _edits("eksctl", "It adds and removes single entries; others stay, in its own layout.")),
+    (r"aws-auth", AWS_AUTH),
+    (r"kubectl-(edit|patch|replace|create)|before-first-apply", BY_HAND),
 )
 
 
@@ -108,7 +105,7 @@ _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 def tool_of_manager(manager: str) -> Tool:
     """Return the tool of a manager in ``managedFields``."""
-    return next((tool for pattern, tool in _MANAGERS if pattern.fullmatch(manager)), UNKNOWN)
+    return next((tool for form, tool in _MANAGERS if re.fullmatch(form, manager, re.IGNORECASE)), UNKNOWN)
 
 
 def ownership_markers(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[tuple[Tool, str]]:

@@ -105,9 +105,8 @@ def _header_splices(text: str, node: Node, wanted: str, depth: int) -> list[Spli
     header_end, digit, chomp = header_of(text, node)
     if not wanted:
         return [Splice(node.start, header_end, '""')]
-    new_digit, new_chomp = digit, _chomping(wanted)
-    if new_chomp == "" and chomp == "+":
-        new_chomp = "+"
+    new_digit = digit
+    new_chomp = _chomping(wanted) or ("+" if chomp == "+" else "")
     if not digit and _needs_indicator(inner_lines(wanted)):
         new_digit = str(depth)
         if new_digit not in "123456789":
