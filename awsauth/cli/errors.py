@@ -166,8 +166,6 @@ _WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass h
 # Data and commands, in backticks or on an indented line, which stay as they are.
 _QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
 
-_CALL: Final = re.compile(r"\bawsauth\.\w+\(")
-
 
 def in_options(text: str) -> str:
     """Return a text with options instead of arguments, except in calls.
@@ -197,7 +195,7 @@ def _expressions() -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _with_options(line: str) -> str:
     line = line.replace(_BY_NAME, ")")
     calls, calls_and_arguments = _expressions()
-    is_call = _CALL.search(calls.sub("", line))
+    is_call = re.search(r"\bawsauth\.\w+\(", calls.sub("", line))
     return (calls if is_call else calls_and_arguments).sub(_in_words, line)
 
 

@@ -28,7 +28,6 @@ SSO_PATH: Final = "/aws-reserved/sso.amazonaws.com/"
 FIND_SSO_ROLES: Final = "aws iam list-roles --path-prefix /aws-reserved/sso.amazonaws.com/"
 # In the ARN of a role that only an AWS service assumes.
 SERVICE_LINKED: Final = ":role/aws-service-role/"
-_SSO_PREFIX: Final = "awsreservedsso_"
 _ROLE_EXAMPLE: Final = "arn:aws:iam::111122223333:role/deployer"
 _USER_EXAMPLE: Final = "arn:aws:iam::111122223333:user/alice"
 
@@ -96,7 +95,7 @@ def permission_set(principal: str) -> str:
 def lacks_sso_suffix(arn: str) -> bool:
     """Whether a permission set's role lacks the suffix of such roles."""
     name = arn.rpartition("/")[2].lower()
-    return name.startswith(_SSO_PREFIX) and not _SSO_NAME.fullmatch(name)
+    return name.startswith("awsreservedsso_") and not _SSO_NAME.fullmatch(name)
 
 
 def writable_role(arn: str) -> str:

@@ -98,7 +98,7 @@ class Diff(JsonValue):
             return "other text, same mappings" if self.texts else "no change"
         brief = [_brief(one.kind, KIND[one.key], one.principal) for one in self.mappings]
         brief += [_brief(one.kind, "entry", one.principal_arn) for one in self.entries]
-        return listed(brief, _SUMMARIZED)
+        return listed(brief, 3)
 
     def __str__(self) -> str:
         lines = []
@@ -142,9 +142,7 @@ class Diff(JsonValue):
                 yield effect
 
 
-_OTHER_KEYS: Final = frozenset({"mapUsers", "mapAccounts"})
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
-_SUMMARIZED: Final = 3
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
@@ -179,7 +177,7 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
-    others = [document for document in (before, after) if document.data.keys() & _OTHER_KEYS]
+    others = [document for document in (before, after) if document.data.keys() & {"mapUsers", "mapAccounts"}]
     users = (entries_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
     return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 

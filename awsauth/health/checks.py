@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 GROUP: Final = "GROUP"  # stands in the advice for the group, which the administrator chooses
 
 _RBAC: Final = "rbac.authorization.k8s.io"
-_NO_NAME: Final = re.compile(r"[^a-z0-9.-]+")
 
 
 class EksTarget(NamedTuple):
@@ -122,7 +121,7 @@ def forbidden(review: SelfReview | None, denied: Sequence[RbacRule], unheard_of:
 
 def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str]:
     kind, subject = _subject(review)
-    name = f"health-check-{_NO_NAME.sub('-', subject.lower()).strip('-.')}"
+    name = f"health-check-{re.sub('[^a-z0-9.-]+', '-', subject.lower()).strip('-.')}"
     lines = ["Ask an administrator of the cluster to apply this (kubectl apply -f -):"]
     for namespace in dict.fromkeys(rule.namespace for rule in denied):
         role = "Role" if namespace else "ClusterRole"
@@ -146,7 +145,6 @@ def _subject(review: SelfReview | None) -> tuple[str, str]:
     return ("Group", groups[0]) if groups else ("User", review.username)
 
 
-_OTHER_WAY: Final = "not by aws-auth, but by an access entry or as the cluster's creator"
 _UNREADABLE: Final = "unknown: the caller may not read aws-auth"
 
 
@@ -274,7 +272,7 @@ class _HealthCheck:
             same = outcome.username == found.username and found.groups.issuperset(outcome.groups)
             if (same or outcome.unresolved) and not outcome.refusal:
                 return f", by {outcome.location or 'its access entry'}"
-        return f", {_OTHER_WAY}"
+        return ", not by aws-auth, but by an access entry or as the cluster's creator"
 
     def _explained(self, arn: str, session_name: str | None = None) -> Explanation | None:
         try:

@@ -171,12 +171,9 @@ def conditions_for(mapped: MappingEntry, templates: Sequence[str], name: str) ->
         conditions.append("If it is an EC2 instance.")
     if name in rendered:
         return tuple(conditions)
-    ways = [
-        way
-        for template in rendered
-        if matching.could_render(template, name) and (way := _way(template, name, user=user))
-    ]
-    return (*conditions, f"If {' or '.join(dict.fromkeys(ways))}.") if ways else None
+    fitting = (template for template in rendered if matching.could_render(template, name))
+    ways = dict.fromkeys(way for template in fitting if (way := _way(template, name, user=user)))
+    return (*conditions, f"If {' or '.join(ways)}.") if ways else None
 
 
 def _way(template: str, name: str, *, user: bool) -> str:

@@ -29,9 +29,6 @@ INSTANCES_ONLY: Final = "{{EC2PrivateDNSName}}"
 _TEMPLATE: Final = re.compile(rf"{{{{(?:{'|'.join(TEMPLATES)})}}}}")
 
 
-_WILDCARDS: Final = re.compile(r"[][*?]")
-
-
 # Almost all ARNs that a caller can have.
 _ORDINARY: Final = re.compile(
     r"arn:aws:iam::[0-9]{12}:(?:role|user)/(?!AWSReservedSSO_)[\w+=,.@-]{1,64}", re.ASCII | re.IGNORECASE
@@ -250,7 +247,7 @@ def could_match(template: str, pattern: str) -> bool:
     Of a pattern with wildcards, only the beginning and the end count. So it may be True although no text matches.
     """
     first, *rest = _TEMPLATE.split(template)
-    begin, *others = _WILDCARDS.split(pattern)
+    begin, *others = re.split(r"[][*?]", pattern)  # at the wildcards
     if not rest:
         return fnmatchcase(template, pattern)
     if not others:
@@ -300,11 +297,8 @@ def reduces_access(before: Access, after: Access) -> bool:
         if not new or lost_groups(old, new) or _usernames(old) != _usernames(new):
             return True
     # A principal that had access by its account gets the username of its new mapping.
-    return bool(before.accounts) and any(
-        account_of(principal) in before.accounts
-        for principal in after.by_principal.keys() - before.by_principal.keys()
-        if can_match(principal)
-    )
+    mapped = after.by_principal.keys() - before.by_principal.keys() if before.accounts else ()
+    return any(account_of(principal) in before.accounts and can_match(principal) for principal in mapped)
 
 
 def _usernames(outcomes: Outcomes) -> set[str]:

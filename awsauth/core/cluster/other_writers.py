@@ -49,7 +49,6 @@ def _edits(name: str, impact: str) -> Tool:
 ARGO_CD: Final = _declares("Argo CD", "When it syncs next", "in the repository of the application")
 FLUX: Final = _declares("Flux", "When it reconciles next, every few minutes", "in the repository that it follows")
 HELM: Final = _declares("Helm", "When the release is upgraded next", "in the chart's values")
-TERRAFORM: Final = _declares("Terraform", "When it is applied next", "in its configuration")
 KUBECTL_APPLY: Final = _declares("kubectl apply", "When its manifest is applied next", "in the manifest")
 KAPP: Final = _declares("kapp", "When the app is deployed next", "in its configuration")
 FLEET: Final = _declares("Rancher Fleet", "When it reconciles next", "in the repository that it follows")
@@ -58,7 +57,6 @@ EKS: Final = _edits(
     "It adds the role of a new managed node group or Fargate profile. It removes the role with the last one that used it. "
     "Other entries stay.",
 )
-AWS_AUTH: Final = _edits("keikoproj's aws-auth", "It adds and removes single entries; others stay, in its layout.")
 BY_HAND: Final = _edits("kubectl", "A person or a script edits it, and can overwrite it from a copy.")
 UNKNOWN: Final = Tool(
     "an unknown tool",
@@ -73,7 +71,7 @@ _MANAGERS: Final = (
     (r"argocd-.*", ARGO_CD),
     (r"(kustomize|helm)-controller|flux(-.*)?|fluxd", FLUX),
     (r"(terraform-provider-)?helm(_v.*)?", HELM),
-    (r"terraform(-provider-.*)?|hashicorp", TERRAFORM),
+    (r"terraform(-provider-.*)?|hashicorp", _declares("Terraform", "When it is applied next", "in its configuration")),
     (r"pulumi(-.*)?", _declares("Pulumi", "When it runs next", "in its program")),
     (r"kubectl-client-side-apply|kubectl", KUBECTL_APPLY),
     (r"kapp(-.*)?", KAPP),
@@ -81,7 +79,7 @@ _MANAGERS: Final = (
     (r"crossplane(-.*)?", _declares("Crossplane", "When it reconciles next", "in the resource of the object")),
     (r"vpcLambda", EKS),
     (r"eksctl", _edits("eksctl", "It adds and removes single entries; others stay, in its own layout.")),
-    (r"aws-auth", AWS_AUTH),
+    (r"aws-auth", _edits("keikoproj's aws-auth", "It adds and removes single entries; others stay, in its layout.")),
     (r"kubectl-(edit|patch|replace|create)|before-first-apply", BY_HAND),
 )
 

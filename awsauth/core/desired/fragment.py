@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound="Fragment")
 _T = TypeVar("_T")
 
-_ROLE_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 # Characters of a fragment in JSON. A ConfigMap may have 1 MiB.
 _LARGEST_JSON: Final = 4 * 2**20
 
@@ -52,7 +51,7 @@ def _list(value: Any) -> Any:
 
 
 def _role(role: str) -> str:
-    if not role.startswith("arn:") and _ROLE_NAME.fullmatch(role):
+    if not role.startswith("arn:") and re.fullmatch(r"[\w+=,.@-]{1,64}", role, re.ASCII):
         return role
     return arns.writable_role(role)
 

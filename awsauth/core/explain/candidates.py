@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import EntryLayout, Key, MappingEntry, ParsedList, Sso
 
 _MOST_ALIKE: Final = 100
-_NO_LETTER: Final = re.compile(r"[\W_]")
 _SPACES: Final = re.compile(" +")
 
 
@@ -384,7 +383,7 @@ def _mention(target: str) -> re.Pattern[str]:
 
 
 def _normal(name: str) -> str:
-    return _NO_LETTER.sub("", name).lower().removesuffix("s")
+    return re.sub(r"[\W_]", "", name).lower().removesuffix("s")
 
 
 def _may_be_written(text: str) -> bool:

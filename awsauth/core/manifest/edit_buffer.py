@@ -21,8 +21,6 @@ from awsauth.core.text.lines import line_of, odd_character
 from awsauth.errors import EditError, ManifestError
 
 MARK: Final = "#!"
-_MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
-_LINE: Final = re.compile(r"line (\d+)")
 
 
 class BufferProblem(NamedTuple):
@@ -59,7 +57,7 @@ def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tup
     try:
         manifest = Manifest.parse(without_marks(sheet))
     except ManifestError as error:
-        named = _LINE.search(error.location)
+        named = re.search(r"line (\d+)", error.location)
         return (), (BufferProblem(int(named[1]) if named else 0, f"{error.message} {error.hint}"),)
     asked_for = {key: _as_before(manifest.data.get(key), document.data.get(key)) for key in KEYS}
     changes = tuple(ReplaceText(key=key, text=new) for key, new in asked_for.items() if new != document.data.get(key))
@@ -68,7 +66,7 @@ def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tup
 
 def without_marks(sheet: str) -> str:
     """Return a buffer without the lines that state problems."""
-    return _MARKED.sub("", sheet)
+    return re.sub(rf"(?m)^{MARK}[^\n]*\n?", "", sheet)
 
 
 def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:

@@ -15,21 +15,19 @@ from awsauth.core.text.display import visible
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READS: Final = frozenset({"get", "list", "watch"})
-_WRITES: Final = ("create", "update", "patch", "delete", "deletecollection")
 _WORKLOADS: Final = (
     *(("", "pods"), ("", "replicationcontrollers"), ("batch", "jobs"), ("batch", "cronjobs")),
     *(("apps", name) for name in ("deployments", "daemonsets", "statefulsets", "replicasets")),
 )
 _ROLES: Final = ((_RBAC, "roles"), (_RBAC, "clusterroles"))
-_USERS: Final = (("", "users"), ("", "groups"), ("", "serviceaccounts"))
 # Rights that lead to more rights, and what shows them: the verbs, and the groups and resources.
 _RISKY: Final = {
     "secrets": (sorted(_READS), [("", "secrets")]),
     "exec": (("create", "get"), [("", "pods/exec"), ("", "nodes/proxy")]),
     "escalate": (("escalate",), _ROLES),
     "bind": (("bind",), _ROLES),
-    "impersonate": (("impersonate",), _USERS),
-    "workloads": (_WRITES, _WORKLOADS),
+    "impersonate": (("impersonate",), [("", "users"), ("", "groups"), ("", "serviceaccounts")]),
+    "workloads": (("create", "update", "patch", "delete", "deletecollection"), _WORKLOADS),
 }
 # The groups of requests about the caller's own rights, which everyone may make.
 _OWN: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})
