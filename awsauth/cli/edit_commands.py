@@ -174,7 +174,8 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool) -> int:
     values, quoted values of several lines, anchors and folded fields. White space at the end of lines makes kubectl
     show a value in quotes.
     """
-    is_odd = _has_odd_values(invocation)
+    manifest = ManifestFile(invocation.file).read().manifest if invocation.file else None
+    is_odd = manifest is not None and manifest.in_literal_blocks().text != manifest.text
     invocation.normalizes = True
     with invocation.client() as client:
         document = client.read()
@@ -205,11 +206,3 @@ def _reason(document: Document, change: awsauth.ReplaceText) -> str:
     blank = [str(number) for number, line in enumerate(lines, 1) if line != line.rstrip(" \t")]
     where = f", with white space at the end of lines {listed(blank, 5)}" if blank else ""
     return f"{change.key}{where}"
-
-
-def _has_odd_values(invocation: Invocation) -> bool:
-    """Whether values of the file are not literal blocks."""
-    if not invocation.file:
-        return False
-    manifest = ManifestFile(invocation.file).read().manifest
-    return manifest.in_literal_blocks().text != manifest.text

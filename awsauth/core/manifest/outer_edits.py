@@ -182,7 +182,8 @@ def insert_key(text: str, mapping: Node, name: str, value: str | None) -> list[S
         position = _end_of_lines(text, mapping.last())
         return [_block_lines(text, position, name, value, column=column, step=_step(text, mapping))]
     key, last = mapping.children[-2:]
-    colon = _colon(text, key, last)
+    between = text[key.end : last.start]
+    colon = between if re.fullmatch(r"[ \t]*:[ \t]*", between) and last.end > last.start else ": "
     spans = [(one.start, other.end) for one, other in mapping.pairs()]
     comma = delimiters(text, (mapping.start + 1, mapping.end - 1), spans, ", " if " " in colon else ",").comma
     return [Splice(last.end, last.end, comma + _pair(name, value, colon, quote=text[key.start] == '"'))]
@@ -235,11 +236,6 @@ def remove_key(text: str, mapping: Node, name: str) -> list[Splice]:
             start, end = (before, value.end) if before is not None else (key.start, behind)
         splices.append(Splice(start, end, ""))
     return splices
-
-
-def _colon(text: str, key: Node, value: Node) -> str:
-    between = text[key.end : value.start]
-    return between if re.fullmatch(r"[ \t]*:[ \t]*", between) and value.end > value.start else ": "
 
 
 def _pair(name: str, value: str | None, colon: str = ": ", *, quote: bool) -> str:
