@@ -188,7 +188,7 @@ OutputFormat = Literal["text", "json", "markdown", "github", "csv", "html", "sar
 VERSION: Final = 1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Invocation:
     """One run of a command.
 

@@ -58,9 +58,15 @@ def test_it_starts_under_both_names(file: str) -> None:
     [
         (
             ["--help"],
-            {"awsauth.client", "pydantic", "rich", "yaml", "kubernetes", "boto3", "awsauth.core.document.document"},
+            {"awsauth.client", "awsauth.core.document.document", "pydantic", "rich", "yaml", "kubernetes", "boto3"}
+            | {"pathlib"},
         ),
-        (["get", "--file", "aws-auth.yaml"], {"pydantic", "rich", "kubernetes", "boto3", "botocore", "urllib3"}),
+        (
+            ["get", "--file", "aws-auth.yaml"],
+            {"pydantic", "rich", "yaml", "kubernetes", "boto3", "botocore", "urllib3", "base64"}
+            | {"awsauth.apply", "awsauth.cli.confirm", "awsauth.cli.errors", "awsauth.core.diff", "awsauth.core.guards"}
+            | {"awsauth.core.edit.merge", "awsauth.core.explain", "awsauth.history", "awsauth.core.access.caller"},
+        ),
         ([*ADD, "--file", "aws-auth.yaml", "--dry-run"], {"pydantic", "rich", "kubernetes", "boto3", "botocore"}),
     ],
 )

@@ -18,9 +18,9 @@ from awsauth.core.desired.decide import ActKind, Case, Choices, decide
 from awsauth.core.desired.records import Record, Records, applied, as_mapped, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
-from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry
+from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry, same_access
 from awsauth.core.edit import changes as c
-from awsauth.core.edit.merge import described, gives_the_same
+from awsauth.core.edit.merge import described
 from awsauth.core.edit.rewrite import check_editable
 from awsauth.core.entries.merge import EntryDiff, merge_entries
 from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry
@@ -268,7 +268,7 @@ def changes_of(report: SyncReport) -> list[c.Change]:
     ensured = [
         _change("Ensure", act.key, act.after, if_mapped="extend" if act.act == "extend" else "replace")
         for act in report.of("create", "update", "restore", "adopt", "extend", "take")
-        if act.after and not (act.before and gives_the_same(act.before, act.after))
+        if act.after and not (act.before and same_access(act.before, act.after))
     ]
     return ensured + [_change("Remove", act.key, act.before) for act in report.of("prune") if act.before]
 

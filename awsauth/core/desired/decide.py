@@ -11,8 +11,7 @@ from typing import Literal, NamedTuple, get_args
 
 from awsauth.core.access.matching import casefold_arn, principal_of
 from awsauth.core.desired.records import Applied, is_as_applied, principal_in
-from awsauth.core.document.model import MappingEntry
-from awsauth.core.edit.merge import gives_the_same
+from awsauth.core.document.model import MappingEntry, same_access
 from awsauth.core.serialization import JsonValue
 
 # What to do with an entry that another writer has changed or removed.
@@ -100,7 +99,7 @@ def decide(case: Case, choices: Choices) -> ActKind:
         return "take" if case.other in choices.take_from else "conflict"
     if not case.live:
         return "create" if case.recorded is None else _ON_DRIFT[choices.on_drift]
-    is_same = gives_the_same(case.live[-1], case.wanted)
+    is_same = same_access(case.live[-1], case.wanted)
     if case.recorded is None:
         return "adopt" if choices.adopt else "unowned" if is_same else _extended(case.live[-1], case.wanted, choices)
     if is_same:

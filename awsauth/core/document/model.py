@@ -80,6 +80,11 @@ class MappingEntry(NamedTuple):
         return self.principal.lower(), self.sso
 
 
+def same_access(one: MappingEntry, other: MappingEntry) -> bool:
+    """Whether two mappings have the same username and groups."""
+    return one.username == other.username and set(one.groups) == set(other.groups)
+
+
 class Scalar(NamedTuple):
     """A scalar in the text, from `start` to `end`, with the value `text`."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from awsauth.core.arn import is_user, role_or_nothing
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import SEARCHES, kept_under, positions
-from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
+from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList, same_access
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.rewrite import check_editable, rewrite
 from awsauth.core.findings import Finding, note
@@ -292,7 +292,7 @@ class _Work:
             for position in set(everything) - set(winners.values()):
                 now = entries.get(position)
                 winner = entries.get(winners[entries.identity(position)]) if now and not now.sso else None
-                if now and winner and (not only_equal or gives_the_same(now, winner)):
+                if now and winner and (not only_equal or same_access(now, winner)):
                     entries.put(position, None)
 
     def _repair(self, key: Key) -> None:
@@ -308,11 +308,6 @@ class _Work:
         self._open.pop(key, None)
         self._only_adds &= self._document.data.get(key, text) == text
         self._document = self._document.with_text(key, text)
-
-
-def gives_the_same(one: MappingEntry, other: MappingEntry) -> bool:
-    """Whether two mappings have the same username and groups."""
-    return one.username == other.username and set(one.groups) == set(other.groups)
 
 
 def _without(now: MappingEntry, groups: set[str]) -> MappingEntry:

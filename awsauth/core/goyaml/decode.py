@@ -7,7 +7,7 @@ Source of the rules: ``go.yaml.in/yaml/v2`` ``decode.go`` (type ``decoder``) and
 
 from __future__ import annotations
 
-import base64
+import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -198,7 +198,7 @@ def _binary(node: Node) -> str:
     if not re.fullmatch("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?", encoded):
         raise YamlSyntaxError("the value with the tag !!binary is not base64", node.start)
     try:
-        return base64.b64decode(encoded).decode()
+        return binascii.a2b_base64(encoded).decode()
     except UnicodeDecodeError as error:
         raise UntrustedYamlError("binary data that is not text", node.start) from error
 

@@ -8,9 +8,8 @@ from typing import Final
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
 from awsauth.core.document.index import grouped
-from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
+from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, same_access
 from awsauth.core.edit.changes import Deduplicate
-from awsauth.core.edit.merge import gives_the_same
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, Match, distinct
 from awsauth.core.lint.rule import rule
@@ -67,7 +66,7 @@ def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match
         severity = Severity.WARNING if SYSTEM_MASTERS in later.groups else Severity.ERROR
     else:
         impact, severity = "It adds nothing.", Severity.WARNING
-    is_safe = gives_the_same(mapped, later) and context.is_readable and mapped.sso is None
+    is_safe = same_access(mapped, later) and context.is_readable and mapped.sso is None
     message = f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts."
     return item.match(message, impact, hint, fix=_ONE_LEFT if is_safe else (), severity=severity)
 
