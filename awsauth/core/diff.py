@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import changed_mappings, entries_of, grouped, kept_under
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, PrincipalKey
+from awsauth.core.document.index import differing, grouped, kept_under, mapped_of
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, groups_in_words, listed, name_in_words, quoted, visible
 from awsauth.core.text.unified_diff import unified
 
 if TYPE_CHECKING:
-    from collections import defaultdict
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from awsauth.core.access.caller import AccessChange
@@ -44,6 +43,8 @@ class MappingDiff(JsonValue):
         """
         if not self.before or not self.after:
             return "removed" if self.before else "added"
+        if len(self.before) == len(self.after) == 1:
+            return "changed" if self.before != self.after else "shadowed"
         before, after = self._winners
         return "changed" if before != after else "shadowed"
 
@@ -178,7 +179,7 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
     others = [document for document in (before, after) if document.data.keys() & {"mapUsers", "mapAccounts"}]
-    users = (entries_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
+    users = (mapped_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
     return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 
 
@@ -194,19 +195,14 @@ def _text(name: str, before: Document, after: Document) -> str:
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:
     readings = before.reading(key), after.reading(key)
-    concerned = {mapped.identity for mapped in changed_mappings(*readings)}
-    was, now = (_by_principal(reading, concerned) for reading in readings)
+    concerned = {mapped.identity for mapped in differing(*readings).mappings}
+    principals = {principal for principal, _ in concerned}
+    was, now = (grouped((one.identity, one) for _, one in mapped_of(reading, principals)) for reading in readings)
     for identity in dict.fromkeys([*was, *now]):
-        if was[identity] != now[identity]:
+        if identity in concerned and was[identity] != now[identity]:
             shown = (now[identity] or was[identity])[-1]
             principal = shown.principal or f"sso {shown.sso.permission_set if shown.sso else ''}"
             yield MappingDiff(key, principal, tuple(was[identity]), tuple(now[identity]))
-
-
-def _by_principal(reading: ParsedList, concerned: set[PrincipalKey]) -> defaultdict[PrincipalKey, list[MappingEntry]]:
-    looked_at = reading.mapped_at(entries_of(reading, {principal for principal, _ in concerned}))
-    found = ((mapped.identity, mapped) for _, mapped in looked_at)
-    return grouped(pair for pair in found if pair[0] in concerned)
 
 
 def _brief(kind: str, source: str, principal: str) -> str:

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from awsauth.core.arn import LONGEST_ARN, PARTITIONS, is_user, role_or_nothing
 from awsauth.core.document.authenticator import TEMPLATES
 from awsauth.core.document.document import Document
-from awsauth.core.document.index import entries_of, kept_under
+from awsauth.core.document.index import kept_under, mapped_of
 from awsauth.core.document.model import PRINCIPAL_KEYS, Key, MappingEntry, ParsedList
 
 # The template with which the authenticator accepts only EC2 instances. It counts in a username and in a group.
@@ -123,7 +123,7 @@ def kept_entries(reading: ParsedList, principals: Collection[str] | None = None)
         reading: The list of one data key.
         principals: The ARNs to look for, as `casefold_arn`; None for all.
     """
-    looked_at = reading.positioned if principals is None else reading.mapped_at(entries_of(reading, principals))
+    looked_at = reading.positioned if principals is None else mapped_of(reading, principals)
     kept: dict[str, tuple[int, MappingEntry]] = {}
     for position, mapped in looked_at:
         if mapped.principal:

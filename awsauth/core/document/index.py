@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, TypeVar
 
-from awsauth.core.document.model import CachedDiff, Key, MappingEntry, ParsedList
+from awsauth.core.document.model import CachedDiff, Key, ParsedList, Positioned
 from awsauth.core.findings import Finding
 from awsauth.core.text.lines import Unchanged, same_end, same_start
 
@@ -38,43 +38,42 @@ def findings_by_entry(reading: ParsedList, findings: Sequence[Finding]) -> defau
 
 def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
     """Return the positions of entries of `principals`, given in lower case."""
-    found = reading.mapped_at(entries_of(reading, principals))
-    return [position for position, mapped in found if mapped.principal.lower() in principals]
+    return [at for at, mapped in mapped_of(reading, principals) if mapped.principal.lower() in principals]
 
 
-def entries_of(reading: ParsedList, principals: Collection[str]) -> Sequence[int]:
-    """Return the positions of all entries of `principals`, and perhaps others.
+def mapped_of(reading: ParsedList, principals: Collection[str]) -> Sequence[Positioned]:
+    """Return all mappings of `principals`, and perhaps others, with their positions.
 
     The principals are in lower case.
     """
     if not principals or not (reading.bounds or reading.entries):
         return ()
     if len(principals) > SEARCHES or (reading.bounds and "" in principals):
-        return range(len(reading.entries))
+        return reading.mapped_at(range(len(reading.entries)))
     if len(principals) == 1:
         return _candidates(reading, *principals)
-    return sorted({position for principal in principals for position in _candidates(reading, principal)})
+    return sorted(dict(pair for principal in principals for pair in _candidates(reading, principal)).items())
 
 
-def _candidates(reading: ParsedList, principal: str) -> list[int]:
+def _candidates(reading: ParsedList, principal: str) -> list[Positioned]:
     known = reading.remembered
     found = known.candidates.get(principal)
     if found is None:
-        found = _carried_over(known.compared, principal) if known.compared else None
+        found = _carried_over(reading, known.compared, principal) if known.compared else None
         if found is None:
-            found = _searched(reading, principal)
+            found = reading.mapped_at(_searched(reading, principal))
         known.candidates[principal] = found  # only when complete, because other threads read it
     return found
 
 
-def _carried_over(compared: CachedDiff, principal: str) -> list[int] | None:
+def _carried_over(reading: ParsedList, compared: CachedDiff, principal: str) -> list[Positioned] | None:
     """Return the candidates from the earlier reading, if it knows them."""
     earlier, old, new = compared.candidates.get(principal), compared.old, compared.new
     if earlier is None or len(new) > _MOST_NEW:
         return None
     shift = new.stop - old.stop
-    behind = [position + shift for position in earlier if position >= old.stop]
-    return [*[position for position in earlier if position < old.start], *new, *behind]
+    behind = [(position + shift, mapped) for position, mapped in earlier if position >= old.stop]
+    return [*[pair for pair in earlier if pair[0] < old.start], *reading.mapped_at(new), *behind]
 
 
 def _searched(reading: ParsedList, principal: str) -> list[int]:
@@ -105,8 +104,8 @@ def _by_principal(reading: ParsedList) -> dict[str, list[int]]:
     return dict(grouped((name.lower() if name.isascii() else "", position) for name, position in named))
 
 
-def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> tuple[range, range]:
-    """Return the positions of the entries that differ between two readings of one key.
+def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None = None) -> CachedDiff:
+    """Return the entries that differ between two readings of one key.
 
     Args:
         before: The earlier reading.
@@ -115,15 +114,11 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
     """
     known = after.remembered.compared
     if not known or known.text is not before.text:
-        positions = _differing(before, after, unchanged)
-        known = after.remembered.compared = CachedDiff(before.text, before.remembered.candidates, unchanged, *positions)
-    return known.old, known.new
-
-
-def changed_mappings(before: ParsedList, after: ParsedList) -> list[MappingEntry]:
-    """Return the mappings of the entries that differ between two readings of one key."""
-    old, new = differing(before, after)
-    return [mapped for _, mapped in [*before.mapped_at(old), *after.mapped_at(new)]]
+        old, new = _differing(before, after, unchanged)
+        mappings = [mapped for _, mapped in before.mapped_at(old) + after.mapped_at(new)]
+        known = CachedDiff(before.text, before.remembered.candidates, unchanged, old, new, mappings)
+        after.remembered.compared = known
+    return known
 
 
 def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None) -> tuple[range, range]:

@@ -193,6 +193,9 @@ class ListLayout(NamedTuple):
     end: int = 0
 
 
+Positioned = tuple[int, MappingEntry]  # a mapping with the position of its entry
+
+
 class CachedDiff(NamedTuple):
     """The entries that differ between a reading and an earlier one.
 
@@ -205,13 +208,15 @@ class CachedDiff(NamedTuple):
         unchanged: The parts that both texts share, if they are known.
         old: The positions of the entries in the earlier reading.
         new: The positions of the entries in this reading.
+        mappings: The mappings of both.
     """
 
     text: str
-    candidates: Mapping[str, list[int]]
+    candidates: Mapping[str, list[Positioned]]
     unchanged: Unchanged | None
     old: range
     new: range
+    mappings: Sequence[MappingEntry]
 
 
 class ParseCache:
@@ -221,7 +226,7 @@ class ParseCache:
         mapped: Its mappings.
         folded: Its text, as `awsauth.core.document.index` searches it.
         by_principal: The positions by principal, of a text that it cannot search.
-        candidates: By principal, the positions at which it may be mapped.
+        candidates: By principal, the mappings that may be its own, with their positions.
         compared: The result of the last comparison with another reading.
     """
 
@@ -231,7 +236,7 @@ class ParseCache:
         self.mapped: Sequence[MappingEntry] | None = None
         self.folded: bytes | None = None
         self.by_principal: dict[str, list[int]] | None = None
-        self.candidates: dict[str, list[int]] = {}
+        self.candidates: dict[str, list[Positioned]] = {}
         self.compared: CachedDiff | None = None
 
 
@@ -271,12 +276,12 @@ class ParsedList:
         return found
 
     @property
-    def positioned(self) -> Iterable[tuple[int, MappingEntry]]:
+    def positioned(self) -> Iterable[Positioned]:
         """The mappings, each with the position of its entry."""
         # With bounds, no entry is dropped.
         return enumerate(self.mapped) if self.bounds else self.mapped_at(range(len(self.entries)))
 
-    def mapped_at(self, positions: Iterable[int]) -> list[tuple[int, MappingEntry]]:
+    def mapped_at(self, positions: Iterable[int]) -> list[Positioned]:
         """Return the mappings of the entries at some positions, with the positions."""
         known = self.remembered.mapped if self.bounds else None
         if known is not None:

@@ -99,15 +99,13 @@ class _Entries:
 
     def find(self, *principals: str) -> list[int]:
         """Return the positions of the entries that map one of `principals`, in any case."""
-        lowered = {principal.lower() for principal in principals}
-        found: set[int] = set()
+        wanted = {(principal.lower(), None) for principal in principals}
+        found = {position for identity in wanted for position in self._noted.get(identity, ())}
         if self._searches < SEARCHES:
-            self._searches += len(lowered)
-            found.update(positions(self.reading, lowered))
+            self._searches += len(wanted)
+            found.update(positions(self.reading, [principal for principal, _ in wanted]))
             for position, mapped in self.reading.positioned if self._searches >= SEARCHES else ():
                 self._noted[mapped.identity].append(position)  # from now on, an index is faster
-        wanted = {(principal, None) for principal in lowered}
-        found.update(position for principal in wanted for position in self._noted.get(principal, ()))
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]
 
     def effective_positions(self, positions: Sequence[int]) -> list[int]:

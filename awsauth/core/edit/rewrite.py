@@ -73,7 +73,7 @@ def _has_effect(
     reading: ParsedList, after: ParsedList, changed: Changed, added: Sequence[MappingEntry], unchanged: Unchanged
 ) -> bool:
     """Whether the new text has exactly the changed, added and old entries."""
-    old, _ = differing(reading, after, unchanged)
+    old = differing(reading, after, unchanged).old
     start, behind = old.start, len(reading.entries) - old.stop
     if added:
         behind = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from awsauth.core.access import matching
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.document import Document
-from awsauth.core.document.index import entries_of
+from awsauth.core.document.index import mapped_of
 from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
@@ -325,7 +325,7 @@ def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | 
 
 def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
     """Return the mappings of a principal, and perhaps others."""
-    return [mapped for _, mapped in reading.mapped_at(entries_of(reading, {principal}))]
+    return [mapped for _, mapped in mapped_of(reading, {principal})]
 
 
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:

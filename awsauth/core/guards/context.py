@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from awsauth.core.access.matching import Access, casefold_arn, principal_of, reduces_access
 from awsauth.core.document.document import Document
-from awsauth.core.document.index import changed_mappings, kept_under
+from awsauth.core.document.index import differing, kept_under
 from awsauth.core.document.model import PRINCIPAL_KEYS
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.text.display import visible
@@ -166,9 +166,9 @@ def _concerned(before: Document, after: Document, context: GuardContext) -> set[
         found.add(principal_of(context.caller_arn))
     for key in PRINCIPAL_KEYS:
         old, new = before.reading(key), after.reading(key)
-        for mapped in changed_mappings(old, new) if old is not new else ():
+        for mapped in differing(old, new).mappings if old is not new else ():
             # With `İ` in it, a role's ARN takes the place of another one, which counts when it goes.
-            found |= {casefold_arn(mapped.principal), casefold_arn(kept_under(key, mapped.principal))}
+            found.update(map(casefold_arn, {mapped.principal, kept_under(key, mapped.principal)}))
     return found
 
 

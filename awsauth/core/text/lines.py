@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -84,19 +84,16 @@ def indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def same_start(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the length of the common start of two texts, or of two lists of lines.
+def same_start(one: str, other: str) -> int:
+    """Return the length of the common start of two texts.
 
     It first compares as much as both have. Then it searches by bisection, because a line of JSON may hold a megabyte.
     """
     return _most_same(min(len(one), len(other)), lambda low, high: one[low:high] == other[low:high])
 
 
-def same_end(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the length of the common end of two texts or lists of lines.
-
-    See `same_start`.
-    """
+def same_end(one: str, other: str) -> int:
+    """Return the length of the common end of two texts (see `same_start`)."""
     ends = len(one), len(other)
     return _most_same(
         min(ends), lambda low, high: one[ends[0] - high : ends[0] - low] == other[ends[1] - high : ends[1] - low]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
+from itertools import takewhile
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -48,9 +49,14 @@ def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
 def _trimmed(old: list[str], new: list[str], change: LineChange) -> LineChange:
     """Drop the lines at both ends of a change that are the same on both sides."""
     old_lines, new_lines = old[change.old_start : change.old_end], new[change.new_start : change.new_end]
-    start = same_start(old_lines, new_lines)
-    end = same_end(old_lines[start:], new_lines[start:])
+    start = _equal(zip(old_lines, new_lines, strict=False))
+    end = _equal(zip(reversed(old_lines[start:]), reversed(new_lines[start:]), strict=False))
     return LineChange(change.old_start + start, change.old_end - end, change.new_start + start, change.new_end - end)
+
+
+def _equal(pairs: Iterable[tuple[str, str]]) -> int:
+    """Return how many pairs of lines at the start are equal."""
+    return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])
 
 
 def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[int, int]]:

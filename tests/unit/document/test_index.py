@@ -91,7 +91,8 @@ def test_outside_of_what_differs_both_map_the_same(key: Key) -> None:
     for _ in range(TEXTS // 3):
         text = random.choice(sources) + random.choice(("", random.choice(sources)))
         before, after = parse_list(key, text), parse_list(key, mutated(random, [text, text, random.choice(sources)]))
-        old, new = differing(before, after)
+        found = differing(before, after)
+        old, new = found.old, found.new
         was, now = [entry.mapped for entry in before.entries], [entry.mapped for entry in after.entries]
         assert was[: old.start] == now[: new.start]
         assert was[old.stop :] == now[new.stop :]
