@@ -376,3 +376,18 @@ def test_the_last_change_of_a_principal_is_the_newest_one_that_was_made() -> Non
 def test_pruning_at_its_limits(count: int, age: timedelta, gone: list[int]) -> None:
     infos = tuple(RevisionInfo(number, "", "", created=NOW - age) for number in range(1, count + 1))
     assert [info.number for info in expendable(RevisionList(infos, NOW), set())] == gone
+
+
+def test_the_cells_and_lines_of_a_history() -> None:
+    store = grown(1)
+    store.overwrite({"mapRoles": "x"})
+    found = with_diffs(store, log(store), 5)
+    shown = [[cell for name, cell in entry.cells.items() if name != "time"] for entry in found.entries]
+    assert shown == [
+        ["-", "outside", "-", "", "-account 000000000000", "live"],
+        ["2", "change", "alice", "", "+account 000000000000", ""],
+        ["1", "outside", "-", "", "", ""],
+    ]
+    assert str(found).splitlines()[0] == "   -  -  outside   -  (-account 000000000000)  live"
+    assert repr(found) == "<Log: 3 states, 0 findings>"
+    assert found._repr_html_().count("<tr>") == 4
