@@ -153,12 +153,23 @@ def test_squatted_numbers_cost_one_list_however_many_there_are(squatted: int) ->
     assert counted.calls == ["read", "record", "read", "list", "record", "write"]
 
 
-def test_of_a_head_with_another_number_the_digest_tells_its_own() -> None:
+@pytest.mark.parametrize("number", [HIGHEST - 1, HIGHEST])
+def test_of_a_head_with_another_number_the_digest_tells_its_own(number: int) -> None:
     store = used()
     forge(store, 50)
     head = store.read().head
     assert head
-    store._state = store._state._replace(head=head._replace(number=HIGHEST))
+    store._state = store._state._replace(head=head._replace(number=number))
     outcome = commit(store, changing([EnsureAccount(account="111122223333")]))
     assert outcome.revision
     assert outcome.revision.number == 3
+
+
+def test_a_rollback_that_says_to_restore_itself_is_gone_back_from() -> None:
+    store = used()
+    before = store.read().data
+    forged = store.record(draft(3, store.read().head, FORGED, kind="rollback", restores=3, uid="in-memory"))
+    store._state = store._state._replace(document=Document(FORGED), head=forged.info.head)
+    with pytest.raises(UnprovenHistoryError):
+        rollback(store)
+    assert rollback(store, 2).snapshot.data == before
