@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from awsauth.core.access.matching import Access, could_render, is_canonical, principal_of
 from awsauth.core.cluster.other_writers import ObjectMetadata, other_writers
 from awsauth.core.document.model import PRINCIPAL_KEYS
-from awsauth.core.entries.findings import IamFacts, entry_findings
-from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, EntriesState
 from awsauth.core.findings import Finding, note
 from awsauth.core.guards.access import last_admin, makes_admin, node_mapping
 from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
-from awsauth.kube.rbac import CHANGER, SelfReview, missing, self_review
-from awsauth.kube.resources import read_bindings, read_nodes, read_revision_owners
+from awsauth.kube.resources import SelfReview, read_nodes, read_revision_owners, self_review
 from awsauth.system.backoff import retry_unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from awsauth.connections.eks_cluster_info import EksClusterInfo
-    from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
+    from awsauth.core.cluster.facts import Bindings, ClusterNode, NodeEvidence
     from awsauth.core.document.document import Document
     from awsauth.core.edit.merge import MergeResult
+    from awsauth.core.entries.findings import IamFacts
+    from awsauth.core.entries.model import EntriesState
     from awsauth.core.migration.plan import MigrationFacts
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
@@ -59,19 +58,22 @@ class ClusterContext:
         The caller and the administrators in RBAC are read if the change takes access away. The nodes are read if a node
         mapping loses access. IAM is asked if no administrator is left but by access entries that stay.
         """
-        state = self.entries_state()
-        notes = [*state.notes]
-        known = known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
+        notes: list[Finding] = []
+        if self.eks:
+            state = self.entries_state()
+            notes += state.notes
+            known = known._replace(authentication_mode=state.mode, access_entries=state.entries or ())
         if not (known.regranted or GuardInput.of(change.before, change.after, known).takes_away):
             return known, tuple(notes)
         if asking := or_note(lambda: self._asking(change.before), notes, "the caller"):
             # Without an ARN the caller's mapping cannot be found, and the guard of own access reports that.
             known = known._replace(caller_arn=asking.arn or None, caller_username=asking.username)
-        of_rbac = "the users and groups that RBAC binds to cluster-admin"
-        if bindings := or_note(lambda: read_bindings(self.transport), notes, of_rbac):
+        if bindings := self._bindings(notes, "the users and groups that RBAC binds to cluster-admin"):
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         case = GuardInput.of(change.before, change.after, known)
         if known.is_rollback and not case.by_entries and any(last_admin(case)):
+            from awsauth.kube.rbac import CHANGER, missing
+
             lacks = or_note(lambda: missing(self.transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
         if self.eks and any(node_mapping(case)):
@@ -98,7 +100,8 @@ class ClusterContext:
         kept = frozenset(one.principal_arn for one in admins) - {diff.principal_arn for diff in around.entry_diffs}
         if not any(last_admin(GuardInput.of(case.before, case.after, around._replace(stale_entries=kept)))):
             return frozenset()
-        facts = or_note(partial(eks.iam_facts, admins), notes, "the principals of access entries")
+        asked = partial(eks.iam_facts, [one.principal_arn for one in admins])
+        facts = or_note(asked, notes, "the principals of access entries")
         return frozenset(entry.principal_arn for entry in admins if facts and facts.is_stale(entry))
 
     def caller(self) -> SelfReview | None:
@@ -154,19 +157,21 @@ class ClusterContext:
         IAM is asked about access entries, unless its facts are given.
         """
         from awsauth.core.cluster import findings as cluster
+        from awsauth.core.entries.findings import IamFacts, entry_findings
 
         notes: list[Finding] = []
         found: list[Finding] = []
         state = self.entries_state()
         entries = state.entries or ()
-        if bindings := or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC"):
+        if bindings := self._bindings(notes):
             found += cluster.bound(document, bindings)
         nodes, evidence = self._nodes(notes)
         if nodes is not None:
             uses = evidence.of_document(document) if evidence else ()
             found += cluster.nodes_here(document, nodes, {use.role_arn: use.use for use in uses})
         if self.eks:
-            facts = iam or or_note(partial(self.eks.iam_facts, entries), notes, "the principals of access entries")
+            asked = partial(self.eks.iam_facts, [one.principal_arn for one in entries])
+            facts = iam or or_note(asked, notes, "the principals of access entries")
             found += entry_findings(document, state, facts or IamFacts(), evidence.users if evidence else ())
             notes += state.notes
             if cluster.maps_sso_roles(document):
@@ -185,27 +190,31 @@ class ClusterContext:
         from awsauth.core.migration.plan import MigrationFacts
 
         notes: list[Finding] = []
-        bindings = or_note(lambda: read_bindings(self.transport), notes, "the users and groups in RBAC")
+        bindings = self._bindings(notes)
         if self.eks is None:
             return MigrationFacts(bindings=bindings, notes=tuple(notes))
         calls = or_note(self.eks.entry_calls, notes, "the cluster in EKS")
-        iam = self.iam_facts(document, [AccessEntry(arn) for arn in others], notes)
+        iam = self.iam_facts(document, others, notes)
         return MigrationFacts(calls.cluster.arn if calls else "", iam, self._nodes(notes)[1], bindings, tuple(notes))
 
-    def iam_facts(self, document: Document, entries: Iterable[AccessEntry], notes: list[Finding]) -> IamFacts:
-        """Return the facts of IAM about mapped principals and those of entries.
+    def iam_facts(self, document: Document, others: Iterable[str], notes: list[Finding]) -> IamFacts:
+        """Return the facts of IAM about mapped principals and others.
 
         Without the facts, it adds a note.
         """
+        from awsauth.core.entries.findings import IamFacts
+
         if self.eks is None:
             notes.append(_not_looked_at("the principals in IAM", "The cluster's name in EKS is unknown.", ""))
             return IamFacts()
         mapped = dict.fromkeys(one.principal for key in PRINCIPAL_KEYS for one in document.reading(key).mapped)
-        asked = [AccessEntry(arn) for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
-        return or_note(partial(self.eks.iam_facts, [*entries, *asked]), notes, "the principals in IAM") or IamFacts()
+        asked = [arn for arn in mapped if arn.isascii() and "/" in arn and is_canonical(arn)]
+        return or_note(partial(self.eks.iam_facts, [*others, *asked]), notes, "the principals in IAM") or IamFacts()
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""
+        from awsauth.core.entries.model import EntriesState
+
         if self.eks is None:
             return EntriesState()
         notes: list[Finding] = []
@@ -215,6 +224,11 @@ class ClusterContext:
         read = or_note(self.eks.access_entries, notes, _ENTRIES)
         notes += [_not_looked_at(_ENTRIES, one, "") for one in (read.notes if read else ())]
         return EntriesState(mode, read.entries if read else None, tuple(notes))
+
+    def _bindings(self, notes: list[Finding], about: str = "the users and groups in RBAC") -> Bindings | None:
+        from awsauth.kube.rbac import read_bindings  # few changes need it
+
+        return or_note(lambda: read_bindings(self.transport), notes, about)
 
     def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
         """Return the nodes, and on EKS the evidence about their roles."""
@@ -236,5 +250,7 @@ def or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | Non
 
 
 def _not_looked_at(about: str, why: str, hint: str) -> Finding:
+    from awsauth.core.entries.model import NOT_LOOKED_AT
+
     message = f"Not checked: {about}. {visible(why)}"
     return note(NOT_LOOKED_AT, message, "The guards and findings that need it treat it as unknown.", hint)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from awsauth.entries.engine import EntryChanger
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
-    from awsauth.kube.rbac import SelfReview
+    from awsauth.kube.resources import SelfReview
 
 DESCRIBED: Final = 10  # how many of the newest revisions have a diff in the history, by default
 
@@ -120,7 +120,7 @@ class ReadOnlyClient:
         from awsauth.core.report.rows import NO_CLUSTER, ReportFacts, access_report
         from awsauth.entries.journal import last_entry_changes
         from awsauth.history.log import KEEP_LAST, last_changes
-        from awsauth.kube.resources import read_rbac
+        from awsauth.kube.rbac import read_rbac
 
         snapshot = self._store.read()
         view = self._access(snapshot)
@@ -130,7 +130,7 @@ class ReadOnlyClient:
         iam, rbac = IamFacts(), None
         if context := self._cluster_context:
             rbac = or_note(lambda: read_rbac(context.transport), notes, "the rights in RBAC")
-            iam = context.iam_facts(snapshot.document, entries, notes)
+            iam = context.iam_facts(snapshot.document, [one.principal_arn for one in entries], notes)
         else:
             notes.append(NO_CLUSTER)
         revisions = or_note(self.entry_history, notes, "the last change of each access entry") if entries else None
@@ -166,7 +166,7 @@ class ReadOnlyClient:
         from awsauth.core.entries.model import EntriesState
         from awsauth.core.report.who_can import who_gets, who_has_right
         from awsauth.kube.discovery import request_of
-        from awsauth.kube.resources import read_rbac
+        from awsauth.kube.rbac import read_rbac
         from awsauth.system.backoff import retry_unavailable
 
         check_texts(verb=verb, resource=resource, namespace=namespace, group=group, username=username)

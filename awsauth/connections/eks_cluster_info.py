@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from awsauth.aws.access_entries import AccessEntries, ReadEntries
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
-    from awsauth.core.entries.model import AccessEntry, AuthenticationMode
+    from awsauth.core.entries.model import AuthenticationMode
     from awsauth.kube.transport import Transport
 
 _T = TypeVar("_T")
@@ -111,7 +111,7 @@ class EksClusterInfo:
         self._cluster.forget()
         self._entries.forget()
 
-    def iam_facts(self, entries: Iterable[AccessEntry]) -> IamFacts:
+    def iam_facts(self, principals: Iterable[str]) -> IamFacts:
         """Return since when the principals of access entries exist in IAM.
 
         Raises:
@@ -119,7 +119,7 @@ class EksClusterInfo:
         """
         from awsauth.aws.iam import iam_facts
 
-        return iam_facts(self._session, [entry.principal_arn for entry in entries])
+        return iam_facts(self._session, principals)
 
     def node_evidence(self, nodes: tuple[ClusterNode, ...] | None) -> NodeEvidence:
         """Return the uses of node roles; None if the registered nodes are not known."""

@@ -21,7 +21,8 @@ from awsauth.core.text.display import command_line, double_quoted, quoted, visib
 from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, UsageError
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.rollback import drift
-from awsauth.kube.rbac import SelfReview, missing, rule_of, self_review
+from awsauth.kube.rbac import missing, rule_of
+from awsauth.kube.resources import SelfReview, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

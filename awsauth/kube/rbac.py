@@ -1,23 +1,19 @@
-"""RBAC rules that the caller lacks, and the caller's identity.
-
-The API server tells both: ``SelfSubjectAccessReview`` and ``SelfSubjectReview``.
-"""
+"""RBAC: rules that the caller lacks, and the cluster's roles and bindings."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from awsauth.boundary import public
-from awsauth.core.document.model import SYSTEM_AUTHENTICATED
-from awsauth.core.report.rbac import RbacRule
+from awsauth.core.cluster.facts import Binding, Bindings
+from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, RbacRule, RoleKey
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import NAMESPACE
 from awsauth.core.text.display import quoted
-from awsauth.errors import NotFoundError, UsageError
-from awsauth.kube.resources import fields_of
+from awsauth.errors import UsageError
+from awsauth.kube.resources import Fields, fields_of, list_objects
 from awsauth.kube.transport import Transport
 
 _NAMED: Final = re.compile(
@@ -49,6 +45,7 @@ CHANGER: Final = (
     RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
 )
 
+_RBAC_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
 _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -75,70 +72,78 @@ def _is_allowed(transport: Transport, rule: RbacRule) -> bool:
     return fields_of(answer, "SelfSubjectAccessReview", _REVIEWS_PATH).object("status").flag("allowed")
 
 
-_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
-_VERSIONS: Final = ("v1", "v1beta1")  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
+def read_bindings(transport: Transport) -> Bindings:
+    """Return the users and groups in RBAC bindings.
 
-
-@dataclass(frozen=True, slots=True)
-@public
-class SelfReview:
-    """The caller's identity in the cluster.
-
-    aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
-    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in
-    another way, such as with a certificate, and under impersonation.
-
-    Attributes:
-        username: The caller's username in the cluster.
-        groups: The caller's groups, including ``system:authenticated``.
-        arn: The ARN that the authenticator looks up.
-        session_name: The name of the role session.
-        access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
-    """
-
-    username: str
-    groups: frozenset[str]
-    arn: str = ""
-    session_name: str = ""
-    access_key_id: str = field(default="", repr=False)
-
-    @property
-    def own_groups(self) -> frozenset[str]:
-        """The groups without ``system:authenticated``."""
-        return self.groups - {SYSTEM_AUTHENTICATED}
-
-
-def self_review(transport: Transport) -> SelfReview | None:
-    """Return the caller's identity; None from servers older than Kubernetes 1.27.
-
-    Sends one request, and another one if the server has no ``v1``.
+    That takes two requests, and more for more than 500 bindings of a kind.
 
     Raises:
-        ForbiddenError: the right to ask, which all users have by default (``system:basic-user``), was removed.
-        ApiError: the answer names no user.
+        ForbiddenError: the caller may not list bindings in the whole cluster.
+        ApiError: the answers are not lists of bindings.
         AwsAuthError: the transport raises it.
     """
-    for version in _VERSIONS:
-        path = _PATH.format(version)
-        review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
-        try:
-            answer = transport.post(path, review, changes=False)
-        except NotFoundError:
-            continue
-        return review_of(answer, path)
-    return None
+    cluster_wide = list_objects(transport, f"{_RBAC_PATH}clusterrolebindings")
+    return bindings_of(cluster_wide, list_objects(transport, f"{_RBAC_PATH}rolebindings"))
 
 
-def review_of(answer: Any, location: str = _PATH.format("v1")) -> SelfReview:
-    """Return the caller's identity from an answered ``SelfSubjectReview``.
+def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:
+    """Return the users and groups in bindings, from the objects.
+
+    A binding in a namespace grants ``cluster-admin`` in that namespace only, so its subjects are not administrators.
 
     Raises:
-        ApiError: it is not one, or has no username.
+        ApiError: an object is not a binding. If it were skipped, its subjects would count as bound to nothing.
     """
-    user = fields_of(answer, "SelfSubjectReview", location).object("status").object("userInfo")
-    extras = user.object("extra")
-    # HTTP headers make the names of extras lower case.
-    extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
-    arn = extra.get("canonicalarn") or extra.get("arn", "")
-    session_name, access_key_id = extra.get("sessionname", ""), extra.get("accesskeyid", "")
-    return SelfReview(user.name("username"), frozenset(user.texts("groups")), arn, session_name, access_key_id)
+    bound: dict[str, defaultdict[str, list[Binding]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
+    admins: dict[str, set[str]] = {"User": set(), "Group": set()}
+    for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
+        for item in bindings:
+            binding = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
+            metadata = binding.object("metadata")
+            role = binding.object("roleRef")
+            found = Binding(kind, metadata.name(), metadata.text("namespace"), role.text("kind"), role.text("name"))
+            for subject, name in _subjects(binding, found.namespace):
+                bound[subject][name].append(found)
+                if kind == "ClusterRoleBinding" and found.role == "cluster-admin":
+                    admins[subject].add(name)
+    users, groups = ({name: tuple(found) for name, found in names.items()} for names in bound.values())
+    return Bindings(users, groups, frozenset(admins["User"]), frozenset(admins["Group"]))
+
+
+def _subjects(binding: Fields, namespace: str) -> Iterator[tuple[str, str]]:
+    """Yield the users and groups of a binding.
+
+    A service account is a user with a name of its own. Without a namespace it is one of the binding's namespace.
+    """
+    for subject in binding.objects("subjects"):
+        kind = subject.text("kind")
+        if kind in ("User", "Group"):
+            yield kind, subject.name()
+        elif kind == "ServiceAccount":
+            yield "User", f"system:serviceaccount:{subject.text('namespace') or namespace}:{subject.name()}"
+
+
+def read_rbac(transport: Transport) -> Rbac:
+    """Return the RBAC objects of a cluster.
+
+    That takes four requests, and more for more than 500 objects of a kind.
+
+    Raises:
+        ForbiddenError: the caller may not list one of the kinds in the whole cluster.
+        ApiError: an answer is not a list of such objects.
+        AwsAuthError: the transport raises it.
+    """
+    roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in ("ClusterRole", "Role"))
+    return Rbac(read_bindings(transport), dict(rules_by_role(item, kind) for kind, items in roles for item in items))
+
+
+def rules_by_role(item: Mapping[str, Any], kind: str) -> tuple[RoleKey, tuple[PolicyRule, ...]]:
+    """Return a ``Role`` or ``ClusterRole`` and its rules, from its object.
+
+    Raises:
+        ApiError: the object is not one. If it were skipped, its rules would count as missing.
+    """
+    role = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
+    metadata = role.object("metadata")
+    rules = (PolicyRule(*(tuple(rule.texts(name)) for name in RULE_FIELDS)) for rule in role.objects("rules"))
+    return (kind, metadata.text("namespace"), metadata.name()), tuple(rules)

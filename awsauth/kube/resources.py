@@ -1,21 +1,24 @@
-"""The objects of an API server: their fields, and lists that are read in pages."""
+"""The objects of an API server: their fields, lists that are read in pages, and the caller's identity."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode, ComputeType
-from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, RoleKey
+from awsauth.boundary import public
+from awsauth.core.document.model import SYSTEM_AUTHENTICATED
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import ApiError, UnreachableError
+from awsauth.errors import ApiError, NotFoundError, UnreachableError
 from awsauth.kube.transport import JSON, Transport
 from awsauth.system.backoff import retry_unavailable
+
+if TYPE_CHECKING:
+    from awsauth.core.cluster.facts import ClusterNode
 
 _T = TypeVar("_T", str, bool, list[Any], dict[str, Any])
 
@@ -36,10 +39,8 @@ REVISIONS_PATH: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisio
 
 SELECTOR: Final = f"{LABEL}={CONFIG_MAP_NAME}"  # the label selector for the revisions of `aws-auth`
 
-_RBAC_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
 _NODES_PATH: Final = "/api/v1/nodes"
 _COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
-_TYPES: Final[tuple[ComputeType, ...]] = get_args(ComputeType)
 
 
 class Fields(dict[str, Any]):
@@ -189,83 +190,6 @@ def pages(
     raise Fields({}, "list of objects", path).refusal(f"It goes on after {MOST_PAGES} pages.")
 
 
-def read_bindings(transport: Transport) -> Bindings:
-    """Return the users and groups in RBAC bindings.
-
-    That takes two requests, and more for more than 500 bindings of a kind.
-
-    Raises:
-        ForbiddenError: the caller may not list bindings in the whole cluster.
-        ApiError: the answers are not lists of bindings.
-        AwsAuthError: the transport raises it.
-    """
-    cluster_wide = list_objects(transport, f"{_RBAC_PATH}clusterrolebindings")
-    return bindings_of(cluster_wide, list_objects(transport, f"{_RBAC_PATH}rolebindings"))
-
-
-def bindings_of(cluster_wide: Iterable[Mapping[str, Any]], in_namespaces: Iterable[Mapping[str, Any]]) -> Bindings:
-    """Return the users and groups in bindings, from the objects.
-
-    A binding in a namespace grants ``cluster-admin`` in that namespace only, so its subjects are not administrators.
-
-    Raises:
-        ApiError: an object is not a binding. If it were skipped, its subjects would count as bound to nothing.
-    """
-    bound: dict[str, defaultdict[str, list[Binding]]] = {"User": defaultdict(list), "Group": defaultdict(list)}
-    admins: dict[str, set[str]] = {"User": set(), "Group": set()}
-    for kind, bindings in (("ClusterRoleBinding", cluster_wide), ("RoleBinding", in_namespaces)):
-        for item in bindings:
-            binding = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
-            metadata = binding.object("metadata")
-            role = binding.object("roleRef")
-            found = Binding(kind, metadata.name(), metadata.text("namespace"), role.text("kind"), role.text("name"))
-            for subject, name in _subjects(binding, found.namespace):
-                bound[subject][name].append(found)
-                if kind == "ClusterRoleBinding" and found.role == "cluster-admin":
-                    admins[subject].add(name)
-    users, groups = ({name: tuple(found) for name, found in names.items()} for names in bound.values())
-    return Bindings(users, groups, frozenset(admins["User"]), frozenset(admins["Group"]))
-
-
-def _subjects(binding: Fields, namespace: str) -> Iterator[tuple[str, str]]:
-    """Yield the users and groups of a binding.
-
-    A service account is a user with a name of its own. Without a namespace it is one of the binding's namespace.
-    """
-    for subject in binding.objects("subjects"):
-        kind = subject.text("kind")
-        if kind in ("User", "Group"):
-            yield kind, subject.name()
-        elif kind == "ServiceAccount":
-            yield "User", f"system:serviceaccount:{subject.text('namespace') or namespace}:{subject.name()}"
-
-
-def read_rbac(transport: Transport) -> Rbac:
-    """Return the RBAC objects of a cluster.
-
-    That takes four requests, and more for more than 500 objects of a kind.
-
-    Raises:
-        ForbiddenError: the caller may not list one of the kinds in the whole cluster.
-        ApiError: an answer is not a list of such objects.
-        AwsAuthError: the transport raises it.
-    """
-    roles = ((kind, list_objects(transport, f"{_RBAC_PATH}{kind.lower()}s")) for kind in ("ClusterRole", "Role"))
-    return Rbac(read_bindings(transport), dict(rules_by_role(item, kind) for kind, items in roles for item in items))
-
-
-def rules_by_role(item: Mapping[str, Any], kind: str) -> tuple[RoleKey, tuple[PolicyRule, ...]]:
-    """Return a ``Role`` or ``ClusterRole`` and its rules, from its object.
-
-    Raises:
-        ApiError: the object is not one. If it were skipped, its rules would count as missing.
-    """
-    role = Fields(item, kind, f"{_RBAC_PATH}{kind.lower()}s")
-    metadata = role.object("metadata")
-    rules = (PolicyRule(*(tuple(rule.texts(name)) for name in RULE_FIELDS)) for rule in role.objects("rules"))
-    return (kind, metadata.text("namespace"), metadata.name()), tuple(rules)
-
-
 def read_nodes(transport: Transport) -> tuple[ClusterNode, ...]:
     """Return the nodes; one request, more for more than 500.
 
@@ -286,10 +210,12 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
     Raises:
         ApiError: the object is not a node. If it were skipped, its role could count as unused.
     """
+    from awsauth.core.cluster.facts import ClusterNode, ComputeType  # most changes need no nodes
+
     node = Fields(item, "Node", _NODES_PATH)
     metadata = node.object("metadata")
     found = metadata.object("labels").text(_COMPUTE_TYPE)
-    compute_type: ComputeType = next((known for known in _TYPES if known == found), "ec2")
+    compute_type: ComputeType = next((known for known in get_args(ComputeType) if known == found), "ec2")
     return ClusterNode(metadata.name(), node.object("spec").text("providerID"), compute_type)
 
 
@@ -312,3 +238,75 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
     revisions = (Fields(item, "ControllerRevision", REVISIONS_PATH).object("metadata") for item in items)
     found = {metadata.name(): owner_references(metadata) for metadata in revisions}
     return {name: owners for name, owners in found.items() if owners}
+
+
+_REVIEW_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
+_REVIEW_VERSIONS: Final = (
+    "v1",
+    "v1beta1",
+)  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
+
+
+@dataclass(frozen=True, slots=True)
+@public
+class SelfReview:
+    """The caller's identity in the cluster.
+
+    aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
+    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in
+    another way, such as with a certificate, and under impersonation.
+
+    Attributes:
+        username: The caller's username in the cluster.
+        groups: The caller's groups, including ``system:authenticated``.
+        arn: The ARN that the authenticator looks up.
+        session_name: The name of the role session.
+        access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
+    """
+
+    username: str
+    groups: frozenset[str]
+    arn: str = ""
+    session_name: str = ""
+    access_key_id: str = field(default="", repr=False)
+
+    @property
+    def own_groups(self) -> frozenset[str]:
+        """The groups without ``system:authenticated``."""
+        return self.groups - {SYSTEM_AUTHENTICATED}
+
+
+def self_review(transport: Transport) -> SelfReview | None:
+    """Return the caller's identity; None from servers older than Kubernetes 1.27.
+
+    Sends one request, and another one if the server has no ``v1``.
+
+    Raises:
+        ForbiddenError: the right to ask, which all users have by default (``system:basic-user``), was removed.
+        ApiError: the answer names no user.
+        AwsAuthError: the transport raises it.
+    """
+    for version in _REVIEW_VERSIONS:
+        path = _REVIEW_PATH.format(version)
+        review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
+        try:
+            answer = transport.post(path, review, changes=False)
+        except NotFoundError:
+            continue
+        return review_of(answer, path)
+    return None
+
+
+def review_of(answer: Any, location: str = _REVIEW_PATH.format("v1")) -> SelfReview:
+    """Return the caller's identity from an answered ``SelfSubjectReview``.
+
+    Raises:
+        ApiError: it is not one, or has no username.
+    """
+    user = fields_of(answer, "SelfSubjectReview", location).object("status").object("userInfo")
+    extras = user.object("extra")
+    # HTTP headers make the names of extras lower case.
+    extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
+    arn = extra.get("canonicalarn") or extra.get("arn", "")
+    session_name, access_key_id = extra.get("sessionname", ""), extra.get("accesskeyid", "")
+    return SelfReview(user.name("username"), frozenset(user.texts("groups")), arn, session_name, access_key_id)

@@ -18,7 +18,7 @@ from awsauth.core.revisions.info import RevisionInfo
 from awsauth.core.text.display import listed, quoted
 from awsauth.errors import ForbiddenError, RecoveryError
 from awsauth.history.rollback import unproven_error
-from awsauth.kube.resources import read_bindings
+from awsauth.kube.rbac import read_bindings
 from awsauth.kube.transport import Transport
 from awsauth.recovery.plan import RecoveryStep
 

@@ -23,7 +23,8 @@ from awsauth.core.revisions.restore import Restoration, reverted
 from awsauth.core.text.display import command_line, quoted
 from awsauth.history.commit import RetryingStore, commit
 from awsauth.history.proposal import PendingChange, Propose
-from awsauth.kube.rbac import missing, self_review
+from awsauth.kube.rbac import missing
+from awsauth.kube.resources import self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.system.backoff import Backoff

@@ -11,7 +11,8 @@ from awsauth.core.cluster.facts import Binding, Bindings, ClusterNode
 from awsauth.core.cluster.findings import absent, bound, nodes_here, owned_revisions
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding, Severity
-from awsauth.kube.resources import bindings_of, node_of
+from awsauth.kube.rbac import bindings_of
+from awsauth.kube.resources import node_of
 from tests.support.bounded import bounded
 from tests.support.changed import BOTH, DNS, MASTERS, PREFIX, node, role, roles, user, users
 

@@ -13,7 +13,8 @@ from awsauth.core.access.node_mappings import node_role
 from awsauth.core.cluster.findings import bound
 from awsauth.core.findings import Finding, Severity
 from awsauth.kube import resources as listing
-from awsauth.kube.resources import read_bindings, read_nodes
+from awsauth.kube.rbac import read_bindings
+from awsauth.kube.resources import read_nodes
 from tests.support.changed import MASTERS, node, role, roles
 from tests.support.connections import connected
 

@@ -49,7 +49,7 @@ class Closed(EksClusterInfo):
     def node_evidence(self, _: tuple[ClusterNode, ...] | None) -> NodeEvidence:
         raise AwsServiceError("IAM does not allow ec2:DescribeInstances.")
 
-    def iam_facts(self, _: Iterable[AccessEntry]) -> IamFacts:
+    def iam_facts(self, _: Iterable[str]) -> IamFacts:
         raise AwsServiceError("STS does not answer.")
 
     def sso_roles(self) -> tuple[str, ...]:

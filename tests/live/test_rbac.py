@@ -18,8 +18,8 @@ from awsauth.core.cluster.findings import owned_revisions
 from awsauth.core.edit.changes import EnsureRole, RemoveRole
 from awsauth.errors import ForbiddenError
 from awsauth.history import commit, log as pruning
-from awsauth.kube.rbac import missing
-from awsauth.kube.resources import read_nodes, read_rbac, read_revision_owners
+from awsauth.kube.rbac import missing, read_rbac
+from awsauth.kube.resources import read_nodes, read_revision_owners
 from awsauth.stores.cluster import ClusterStore
 from tests.support.changed import PREFIX
 from tests.support.connections import connected

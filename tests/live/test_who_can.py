@@ -12,7 +12,7 @@ from awsauth.client import AwsAuthClient
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
 from awsauth.core.report.who_can import who_has_right
 from awsauth.errors import ForbiddenError
-from awsauth.kube.resources import read_rbac
+from awsauth.kube.rbac import read_rbac
 from tests.support import rbac_sets
 from tests.support.access_entries import POLICY
 from tests.support.changed import MASTERS, PREFIX, role, roles

@@ -25,8 +25,8 @@ from awsauth.errors import (
     UnavailableError,
     UnreachableError,
 )
-from awsauth.kube.rbac import missing, self_review
-from awsauth.kube.resources import read_bindings, read_nodes
+from awsauth.kube.rbac import missing, read_bindings
+from awsauth.kube.resources import read_nodes, self_review
 from awsauth.stores.cluster import ClusterStore
 from tests.support import connections
 from tests.support.connections import direct, transport_to

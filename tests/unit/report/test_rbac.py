@@ -11,7 +11,7 @@ from awsauth.core.entries.model import AccessPolicy, EntriesState
 from awsauth.core.report.rbac import ANY, EVERYTHING, PolicyRule, Rbac, RbacRule, Right, published_policies, rights
 from awsauth.core.report.who_can import who_has_right
 from awsauth.errors import ApiError
-from awsauth.kube.resources import bindings_of, rules_by_role
+from awsauth.kube.rbac import bindings_of, rules_by_role
 from tests.support.access_entries import POLICY
 from tests.support.changed import MASTERS, PREFIX, role as mapping, roles
 from tests.support.steps import steps
