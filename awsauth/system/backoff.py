@@ -23,22 +23,11 @@ class Backoff:
     Args:
         seconds: The time for all attempts, from now on.
         longest: The longest pause, in seconds.
-        clock: A clock that only moves forward, in seconds.
-        sleep: Waits for a number of seconds.
     """
 
-    def __init__(
-        self,
-        seconds: float = 60.0,
-        *,
-        longest: float = 2.0,
-        clock: Callable[[], float] | None = None,
-        sleep: Callable[[float], None] | None = None,
-    ) -> None:
-        self._clock = clock or time.monotonic
-        self._sleep = sleep or time.sleep
+    def __init__(self, seconds: float = 60.0, *, longest: float = 2.0) -> None:
         self._longest = longest
-        self._end = self._clock() + seconds
+        self._end = time.monotonic() + seconds
         self._pauses = 0
 
     def __iter__(self) -> Iterator[None]:
@@ -49,7 +38,7 @@ class Backoff:
     @property
     def is_over(self) -> bool:
         """Whether the deadline has passed."""
-        return self._clock() >= self._end
+        return time.monotonic() >= self._end
 
     def wait(self, at_least: float = 0.0) -> bool:
         """Wait before the next attempt; return False at once after the deadline.
@@ -59,13 +48,13 @@ class Backoff:
         """
         import random  # most changes never wait
 
-        left = self._end - self._clock()
+        left = self._end - time.monotonic()
         if left <= 0 or at_least > left:
             return False
         most = min(self._longest, 0.02 * 2**self._pauses)
         self._pauses = min(self._pauses + 1, 10)
         log_debug("Waiting before the next attempt; %s seconds are left", round(left))
-        self._sleep(min(left, at_least + random.uniform(0, most)))  # noqa: S311 - spreads writers, guards nothing
+        time.sleep(min(left, at_least + random.uniform(0, most)))  # noqa: S311 - spreads writers, guards nothing
         return True
 
     def wait_or_raise(self, error: Exception, *, after: Exception | None = None) -> None:

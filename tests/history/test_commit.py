@@ -28,10 +28,10 @@ from awsauth.history.log import UNPROVEN_HISTORY, log
 from awsauth.history.proposal import applying, changing
 from awsauth.history.rollback import RollbackProposal
 from awsauth.stores.file import FileStore
-from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Interrupted, Unanswered, Wrapped
+from tests.support.timed_backoff import TimedBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from awsauth.core.revisions.revision import Revision
     from awsauth.history.proposal import PendingChange
     from awsauth.stores.store import RevisionList, Snapshot, Store
+    from awsauth.system.backoff import Backoff
 
 NODE: Final = """- rolearn: arn:aws:iam::111122223333:role/node
   username: system:node:{{EC2PrivateDNSName}}
@@ -53,7 +54,7 @@ OTHER: Final = EnsureRole(role_arn="arn:aws:iam::111122223333:role/other", usern
 def quick(seconds: float = 5) -> Backoff:
     """Return patience that does not really wait: its clock goes on by a tenth of a second with every look at it."""
     ticks = iter(range(100_000))
-    return Backoff(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
+    return TimedBackoff(seconds, clock=lambda: next(ticks) / 10, sleep=lambda _: None)
 
 
 def ensure(store: Store, *changes: Change, author: str = "alice", history: bool = True) -> CommitOutcome:

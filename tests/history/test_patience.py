@@ -25,6 +25,7 @@ from awsauth.system.backoff import Backoff
 from tests.support.going_back import by
 from tests.support.memory_store import SharedMemoryStore
 from tests.support.stopping import Unanswered, Wrapped
+from tests.support.timed_backoff import TimedBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ class Time:
         self.now += seconds
 
     def patience(self, seconds: float = 60) -> Backoff:
-        return Backoff(seconds, clock=self.clock, sleep=self.sleep)
+        return TimedBackoff(seconds, clock=self.clock, sleep=self.sleep)
 
 
 class Failing(Wrapped):

@@ -15,10 +15,11 @@ from awsauth.aws.eks import describe_cluster, switch_authentication_mode
 from awsauth.aws.session import AwsSession
 from awsauth.errors import AwsServiceError, UnavailableError
 from awsauth.system import backoff
-from awsauth.system.backoff import Backoff, retry_after, retry_unavailable
+from awsauth.system.backoff import retry_after, retry_unavailable
 from tests.history.test_patience import Time, busy
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.eks_fake import EksFake, _Update
+from tests.support.timed_backoff import TimedBackoff
 
 PACKAGE = Path(awsauth.__file__).parent
 
@@ -41,7 +42,7 @@ def test_without_any_time_there_is_one_attempt() -> None:
 @pytest.mark.parametrize("longest", [0.01, 2.0])
 def test_no_pause_is_longer_than_the_longest_and_the_first_ones_are_short(longest: float) -> None:
     time = Time()
-    attempts = len(list(Backoff(100, longest=longest, clock=time.clock, sleep=time.sleep)))
+    attempts = len(list(TimedBackoff(100, longest=longest, clock=time.clock, sleep=time.sleep)))
     assert len(time.slept) == attempts - 1
     assert all(pause <= min(longest, 0.02 * 2 ** min(index, 10)) for index, pause in enumerate(time.slept))
     assert max(time.slept) > longest / 2
