@@ -233,8 +233,7 @@ class ClusterContext:
     def _nodes(self, notes: list[Finding]) -> tuple[tuple[ClusterNode, ...] | None, NodeEvidence | None]:
         """Return the nodes, and on EKS the evidence about their roles."""
         nodes = or_note(lambda: read_nodes(self.transport), notes, "the nodes")
-        eks = self.eks
-        return nodes, or_note(lambda: eks.node_evidence(nodes), notes, "the roles of nodes") if eks else None
+        return nodes, or_note(partial(self.eks.node_evidence, nodes), notes, "the roles of nodes") if self.eks else None
 
 
 def or_note(ask: Callable[[], _T], notes: list[Finding], about: str) -> _T | None:
