@@ -1,4 +1,4 @@
-"""The objects of an API server: their fields, lists that are read in pages, and the caller's identity."""
+"""Objects of an API server: their fields, lists, and the caller's identity."""
 
 from __future__ import annotations
 
