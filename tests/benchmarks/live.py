@@ -20,6 +20,7 @@ from tests.benchmarks import figures
 from tests.benchmarks.contenders import KEIKO_COMMAND
 from tests.benchmarks.documents import document
 from tests.benchmarks.measuring import process_seconds, python_seconds, time_in_rounds
+from tests.support.aws.eks_fake import EksFake
 from tests.support.controlplane.cluster import Cluster
 from tests.support.controlplane.plane import ControlPlane
 from tests.support.controlplane.programs import programs
@@ -168,10 +169,17 @@ def live() -> Iterator[Live]:
         NoGoError: there is no Go to build it.
         RuntimeError: it cannot be built.
     """
-    with ControlPlane(programs()) as plane, tempfile.TemporaryDirectory() as folder:
+    with (
+        ControlPlane(programs()) as plane,
+        tempfile.TemporaryDirectory() as folder,
+        EksFake(region=plane.aws.region, account=plane.aws.account) as eks,
+    ):
         cluster = Cluster(plane, plane.folder)
+        authority = cluster.ca_file.read_text(encoding="utf-8")
+        # Without it, a change would look for the cluster that EKS does not know, and time that.
+        eks.add_cluster(cluster.name, endpoint=cluster.server, certificate_authority=authority)
         role = cluster.aws.assume_role(_ADMINISTRATOR)
-        environment = plane.environment | cluster.aws.proxy_environment | role.environment
+        environment = plane.environment | cluster.aws.proxy_environment | eks.environment | role.environment
         del environment["AWS_ENDPOINT_URL"]  # tokens name the real address of STS
         found = Live(cluster, Path(folder), environment)
         found._reset()
