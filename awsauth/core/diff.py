@@ -104,7 +104,8 @@ class Diff(JsonValue):
     def __str__(self) -> str:
         lines = []
         for kind, name, (first, *more) in self._in_words("entry", visible):
-            lines += [": ".join(filter(None, [f"{_SIGNS[kind]} {name}", first])), *(f"    {told}" for told in more)]
+            lines.append(f"{_SIGNS[kind]} {name}: {first}" if first else f"{_SIGNS[kind]} {name}")
+            lines += [f"    {told}" for told in more]
         lines += [f"! {visible(effect.principal)} {effect.told()}" for effect in self._other_effects()]
         return "\n".join([*lines, *(text.removesuffix("\n") for text in self.texts.values())])
 
@@ -179,6 +180,8 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
     others = [document for document in (before, after) if document.data.keys() & {"mapUsers", "mapAccounts"}]
+    if not others:
+        return True
     users = (mapped_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
     return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 
@@ -230,7 +233,7 @@ def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
 def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> Iterator[str]:
     """Yield a principal's changes in words; `show` escapes values."""
     before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
-    if max(before, after) > 1:
+    if before > 1 or after > 1:
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"
     elif kind in ("added", "removed"):
         if mapping.key != "mapAccounts":

@@ -77,7 +77,7 @@ class Access(NamedTuple):
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
         """Return the access of all principals, or of `principals`."""
         by_principal = {arn: tuple(found.values()) for _, arn, found in counting(document, principals)}
-        return cls(by_principal, frozenset(document.accounts))
+        return cls(by_principal, frozenset([mapped.principal for mapped in document.reading("mapAccounts").mapped]))
 
     def without(self, principals: frozenset[str]) -> Access:
         """Return the access without the mappings of `principals`."""
