@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 from awsauth.client import AwsAuthClient
 from awsauth.core.edit.validation import check_texts, require
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
-from awsauth.options import Options, check_options
+from awsauth.options import RIGHTS, Options, check_options
 
 if TYPE_CHECKING:
     import boto3
@@ -125,9 +125,7 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
-def health_check(
-    *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces"), **target: Unpack[Target]
-) -> HealthReport:
+def health_check(*, role_arn: str | None = None, may: Sequence[str] = RIGHTS, **target: Unpack[Target]) -> HealthReport:
     """Check the caller's access to the cluster, and its rights, before a deployment.
 
     The steps are (`HealthStep`): AWS credentials are found; STS identifies them; a token is signed; the API server is

@@ -86,6 +86,8 @@ def connection_options(how: ClusterOptions) -> ConnectionOptions:
     return ConnectionOptions(how.get("timeout", TIMEOUT), how.get("as_user"), how.get("as_groups", ()))
 
 
+RIGHTS: Final = ("list nodes", "list namespaces")  # those that a health check looks at by default
+
 CALLER: Final = "caller"
 # The most seconds of ``revert_after``. The API server remembers a token for two minutes by default. In this time,
 # the revert can use the old token.

@@ -14,7 +14,7 @@ from awsauth.core.document.document import Document
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.revisions.info import Writer
 from awsauth.errors import AwsServiceError, FileError, UsageError
-from awsauth.options import check_whole_number
+from awsauth.options import RIGHTS, check_whole_number
 from awsauth.stores.store import Snapshot, Store, intact
 
 if TYPE_CHECKING:
@@ -218,9 +218,7 @@ class ReadOnlyClient:
         found, context = explain(self.read(), caller), self._cluster_context
         return add_entries(found, context.entries_state()) if context and context.eks else found
 
-    def health_check(
-        self, *, role_arn: str | None = None, may: Sequence[str] = ("list nodes", "list namespaces")
-    ) -> HealthReport:
+    def health_check(self, *, role_arn: str | None = None, may: Sequence[str] = RIGHTS) -> HealthReport:
         """Check the caller's access and rights (see `awsauth.health_check`).
 
         Raises:

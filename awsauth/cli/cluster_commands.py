@@ -14,12 +14,12 @@ from awsauth.cli.errors import in_options
 from awsauth.cli.files import naming, read_input
 from awsauth.core.plan import Plan, load_plan_or_changes
 from awsauth.errors import AwsAuthError, GuardError, UnprovenHistoryError
+from awsauth.options import RIGHTS
 
 if TYPE_CHECKING:
     from awsauth.cli.invocation import Invocation
     from awsauth.recovery.plan import Recovery
 
-_RIGHTS: Final = ("list nodes", "list namespaces")
 _RIGHT: Final = "A right to check: VERB RESOURCE[.GROUP] [in NAMESPACE]; repeatable."
 _TARGET: Final = ("--cluster", "--region", "--profile")
 _ALLOW: Final = "Permit switch-authentication-mode, or a guard; repeatable."
@@ -38,7 +38,7 @@ def whoami_command(invocation: Invocation) -> None:
 
 @awsauth_command("health", "awsauth.health_check(cluster=…, may=[…])")
 @click.option("--for-role", metavar="ARN", help="Assume this role, and check it.")
-@click.option("--may", multiple=True, metavar="TEXT", default=_RIGHTS, show_default=True, help=_RIGHT)
+@click.option("--may", multiple=True, metavar="TEXT", default=RIGHTS, show_default=True, help=_RIGHT)
 def health_command(invocation: Invocation, /, *, for_role: str | None, may: tuple[str, ...]) -> int:
     """Check your access and rights in a cluster, step by step.
 

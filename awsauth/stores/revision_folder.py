@@ -223,12 +223,10 @@ class RevisionFolder:
             if not is_something_else(error):
                 raise
             raise self._error("The history is not a folder: a link or a file has its name.", "Move it away") from error
-        owner = folder.status.st_uid
-        if not folder.is_ours and owner not in (0, manifest.st_uid):
+        owner, of_manifest = folder.status.st_uid, manifest.st_uid
+        if not folder.is_ours and owner not in (0, of_manifest):
             with folder:
-                belongs = (
-                    f"The folder of the history belongs to user {owner}, and the manifest to user {manifest.st_uid}"
-                )
+                belongs = f"The folder of the history belongs to user {owner}, and the manifest to user {of_manifest}"
                 hint = "Look at its contents, then move it away or give it to the manifest's owner"
                 raise self._error(f"{belongs}: another user may have put the folder there.", hint)
         return folder

@@ -244,11 +244,8 @@ class AccessChange(JsonValue):
 def access_changes(before: Document, after: Document, principals: Iterable[str]) -> tuple[AccessChange, ...]:
     """Return the changes of `principals`, in their order."""
     shown = {matching.casefold_arn(principal): principal for principal in principals}
-    old, new = matching.Access.of(before, shown), matching.Access.of(after, shown)
-    return tuple(
-        AccessChange(arn, infos(arn, old.of_principal(arn)), infos(arn, new.of_principal(arn)))
-        for arn in shown.values()
-    )
+    sides = [matching.Access.of(document, shown) for document in (before, after)]
+    return tuple(AccessChange(arn, *(infos(arn, side.of_principal(arn)) for side in sides)) for arn in shown.values())
 
 
 def infos(principal: str, outcomes: matching.Outcomes) -> UserInfos:

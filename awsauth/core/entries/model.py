@@ -148,9 +148,8 @@ class AccessEntry(JsonValue):
 
         False for roles that only AWS services assume.
         """
-        return SERVICE_LINKED not in self.principal_arn and any(
-            policy.name == CLUSTER_ADMIN_POLICY and not policy.namespaces for policy in self.policies
-        )
+        by_policy = any(one.name == CLUSTER_ADMIN_POLICY and not one.namespaces for one in self.policies)
+        return by_policy and SERVICE_LINKED not in self.principal_arn
 
     @property
     def is_temporary(self) -> bool:
