@@ -142,12 +142,10 @@ def _filled(line: str, width: int) -> str:
 
 
 def _record(header: Sequence[str], row: Sequence[str], titles: Sequence[int], width: int) -> str:
-    details = [
-        _filled(f"{_GAP}{name.lower()}: {cell}", width)
-        for position, (name, cell) in enumerate(zip(header, row, strict=True))
-        if cell and position not in titles
-    ]
-    return "\n".join([_GAP.join(row[position] for position in titles if row[position]), *details])
+    named = enumerate(zip(header, row, strict=True))
+    details = [f"{_GAP}{name.lower()}: {cell}" for at, (name, cell) in named if cell and at not in titles]
+    first = _GAP.join(row[position] for position in titles if row[position])
+    return "\n".join([first, *(_filled(line, width) for line in details)])
 
 
 def annotation(finding: Finding, file: str | None, at: Location | None) -> str:

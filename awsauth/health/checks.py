@@ -9,7 +9,7 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
@@ -158,7 +158,10 @@ def report_on(connection: Connection | None, store: Store, *, role_arn: str | No
     """
     if not connection:
         raise UsageError("This client has no cluster to check.", hint="Connect to a cluster: cluster=, or context=.")
-    tokens, rules = _tokens(connection, role_arn), _rules(may)
+    tokens = _tokens(connection, role_arn)
+    is_list = not isinstance(may, str) and all(isinstance(named, str) for named in may)
+    require(is_list, "may", may, 'Pass a list, such as ["list nodes", "create deployments.apps in web"].')
+    rules = tuple(map(rule_of, may))
     return _HealthCheck(connection, store, tokens, role_arn, rules, connection.transport).report()
 
 
@@ -174,12 +177,6 @@ def _tokens(connection: Connection, role_arn: str | None) -> TokenSource | None:
             raise UsageError("This connection has no AWS credentials, so it cannot assume a role.", hint=hint)
         canonical_role(role_arn)
     return tokens and tokens.for_role(role_arn or tokens.role_arn)
-
-
-def _rules(may: Any) -> tuple[RbacRule, ...]:
-    is_list = not isinstance(may, str) and all(isinstance(named, str) for named in may)
-    require(is_list, "may", may, 'Pass a list, such as ["list nodes", "create deployments.apps in web"].')
-    return tuple(map(rule_of, may))
 
 
 @dataclass(slots=True)

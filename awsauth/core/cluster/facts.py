@@ -138,11 +138,9 @@ class NodeEvidence:
         """
         answers = list(told)
         users = grouped((principal_of(one.role_arn), one.who) for one in answers if isinstance(one, RoleUser))
-        return cls(
-            {role: tuple(dict.fromkeys(found)) for role, found in users.items()},
-            {entry.principal: entry for entry in entries if entry.lets_nodes_in},
-            tuple(dict.fromkeys(one for one in answers if isinstance(one, str))),
-        )
+        by_role = {role: tuple(dict.fromkeys(found)) for role, found in users.items()}
+        of_nodes = {entry.principal: entry for entry in entries if entry.lets_nodes_in}
+        return cls(by_role, of_nodes, tuple(dict.fromkeys(one for one in answers if isinstance(one, str))))
 
     def use_of(self, role_arn: str) -> RoleUsage:
         """Return whether nodes join by the mapping of a role.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 from itertools import accumulate
 from typing import Final
 
@@ -64,9 +63,9 @@ def edit_scalar(text: str, key: Node, node: Node, wanted: str, *, flow: bool, is
         return block.edit_literal(text, key, node, wanted)
     one_line = "\n" not in wanted
     if node.style == '"' and (flow or one_line or "\n" in node.value):
-        return _edit_between_quotes(text, node, wanted, double_escaped, _ESCAPED_IN_DOUBLE)
+        return _edit_between_quotes(text, node, wanted)
     if node.style == "'" and re.fullmatch(_ONE_LINE, wanted):
-        return _edit_between_quotes(text, node, wanted, _single_escaped, _ESCAPED_IN_SINGLE)
+        return _edit_between_quotes(text, node, wanted)
     if flow:
         return [_replaced(text, node, f'"{double_escaped(wanted)}"')]
     if one_line:
@@ -108,13 +107,11 @@ def _check_form(text: str, key: Node, node: Node, raw: str, *, is_json: bool) ->
         raise manifest_error(message, text, node.start, hint)
 
 
-def _edit_between_quotes(
-    text: str, node: Node, wanted: str, escape: Callable[[str], str], escaped: str
-) -> list[Splice]:
-    """Return the splices of the characters that differ; other escapes stay.
-
-    `escape` escapes a text between these quotes, and `escaped` matches an escaped character.
-    """
+def _edit_between_quotes(text: str, node: Node, wanted: str) -> list[Splice]:
+    """Return the splices of the characters that differ; other escapes stay."""
+    escape, escaped = double_escaped, _ESCAPED_IN_DOUBLE
+    if node.style == "'":
+        escape, escaped = _single_escaped, _ESCAPED_IN_SINGLE
     value_at, raw_at = [0], [node.start + 1]
     for match in re.compile(escaped).finditer(text, node.start + 1, node.end - 1):
         value_at.append(value_at[-1] + match.start() - raw_at[-1] + 1)

@@ -20,14 +20,20 @@ _WORKLOADS: Final = (
     *(("apps", name) for name in ("deployments", "daemonsets", "statefulsets", "replicasets")),
 )
 _ROLES: Final = ((_RBAC, "roles"), (_RBAC, "clusterroles"))
-# Rights that lead to more rights, and what shows them: the verbs, and the groups and resources.
+
+
+def _requests(verbs: Iterable[str], objects: Iterable[tuple[str, str]]) -> list[RbacRule]:
+    return [RbacRule(verb, resource, group) for verb in verbs for group, resource in objects]
+
+
+# Rights that lead to more rights, and what shows them: the requests of the verbs for the groups and resources.
 _RISKY: Final = {
-    "secrets": (sorted(_READS), [("", "secrets")]),
-    "exec": (("create", "get"), [("", "pods/exec"), ("", "nodes/proxy")]),
-    "escalate": (("escalate",), _ROLES),
-    "bind": (("bind",), _ROLES),
-    "impersonate": (("impersonate",), [("", "users"), ("", "groups"), ("", "serviceaccounts")]),
-    "workloads": (("create", "update", "patch", "delete", "deletecollection"), _WORKLOADS),
+    "secrets": _requests(sorted(_READS), [("", "secrets")]),
+    "exec": _requests(["create", "get"], [("", "pods/exec"), ("", "nodes/proxy")]),
+    "escalate": _requests(["escalate"], _ROLES),
+    "bind": _requests(["bind"], _ROLES),
+    "impersonate": _requests(["impersonate"], [("", "users"), ("", "groups"), ("", "serviceaccounts")]),
+    "workloads": _requests(["create", "update", "patch", "delete", "deletecollection"], _WORKLOADS),
 }
 # The groups of requests about the caller's own rights, which everyone may make.
 _OWN: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})
@@ -95,11 +101,7 @@ def kinds_of(rules: tuple[PolicyRule, ...]) -> frozenset[str]:
 def _kinds(rule: PolicyRule) -> Iterator[str]:
     if rule.allows(RbacRule(ANY, ANY, ANY)):
         yield ADMIN
-    given = [
-        kind
-        for kind, (verbs, objects) in _RISKY.items()
-        if any(rule.allows(RbacRule(verb, resource, group)) for verb in verbs for group, resource in objects)
-    ]
+    given = [kind for kind, requests in _RISKY.items() if any(map(rule.allows, requests))]
     yield from given
     if rule.resources and not _OWN.issuperset(rule.groups):
         if _READS.issuperset(rule.verbs):
