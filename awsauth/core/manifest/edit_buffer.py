@@ -21,6 +21,7 @@ from awsauth.core.text.lines import line_of, odd_character
 from awsauth.errors import EditError, ManifestError
 
 MARK: Final = "#!"
+_MARKED: Final = re.compile(rf"^{MARK}[^\n]*\n?", re.MULTILINE)
 
 
 class BufferProblem(NamedTuple):
@@ -66,7 +67,7 @@ def from_buffer(sheet: str, document: Document) -> tuple[tuple[Change, ...], tup
 
 def without_marks(sheet: str) -> str:
     """Return a buffer without the lines that state problems."""
-    return re.sub(rf"(?m)^{MARK}[^\n]*\n?", "", sheet)
+    return _MARKED.sub("", sheet)
 
 
 def with_marks(sheet: str, complaints: Iterable[BufferProblem]) -> str:

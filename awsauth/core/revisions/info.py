@@ -286,11 +286,6 @@ def owners_of(annotations: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in annotations.items() if key.startswith(OWNER_PREFIX)}
 
 
-def is_of_head(key: str) -> bool:
-    """Whether a ConfigMap's annotation names its revision or records an owner."""
-    return key in _HEAD or key.startswith(OWNER_PREFIX)
-
-
 def head_read(annotations: Mapping[str, str]) -> Head | None:
     """Return the head in a ConfigMap's annotations; None if missing or malformed."""
     number, digest, data_digest = (annotations.get(key, "") for key in _HEAD)

@@ -177,7 +177,7 @@ def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
 
 def head_replaced(annotations: Mapping[str, str], revision: Revision) -> dict[str, str]:
     """Return a ConfigMap's annotations with its new head and owners' records."""
-    kept = {key: text for key, text in annotations.items() if not meta.is_of_head(key)}
+    kept = {key: text for key, text in annotations.items() if not key.startswith(meta.OWNER_PREFIX)}
     return kept | meta.owners_of(revision.annotations) | meta.head_written(revision.info.head)
 
 

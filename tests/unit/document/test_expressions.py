@@ -16,6 +16,7 @@ import pytest
 import awsauth
 from awsauth.cli import errors
 from awsauth.core.access import matching
+from awsauth.core.cluster import other_writers
 from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms, repairs
 from awsauth.core.document.document import Document
@@ -73,6 +74,9 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
     "core.access.matching.placeholders": [(re.compile(matching._IN_ARN), "findall")],
     "core.access.matching.filled": [(re.compile(matching._IN_ARN), "subn")],
+    "core.cluster.other_writers.tool_of_manager": [
+        (re.compile(form, re.IGNORECASE), "fullmatch") for form, _ in other_writers._MANAGERS
+    ],
     "core.desired.records.read_records": [(re.compile(OWNER_NAME), "fullmatch")],
     "core.goyaml.scalars._may_be_plain": [(re.compile(scalars._LIKE_ANOTHER_TYPE), "fullmatch")],
     "core.goyaml.libyaml_nodes.parse_first": [(re.compile(nodes._EMPTY_LIST), "match")],
