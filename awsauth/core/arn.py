@@ -187,7 +187,7 @@ def _checked_parts(arn: str, example: str) -> ArnParts:
 
 
 def _check_name(arn: str, parts: ArnParts, kind: str, example: str) -> None:
-    if not _NAME.fullmatch(parts.name) or not _PATH.fullmatch(f"{parts.path}/" if parts.path else ""):
+    if not _NAME.fullmatch(parts.name) or (parts.path and not _PATH.fullmatch(f"{parts.path}/")):
         raise _invalid(arn, f"does not have a valid {kind} name", f"The ARN of a {kind} looks like {example}.")
 
 
