@@ -391,3 +391,13 @@ def test_the_cells_and_lines_of_a_history() -> None:
     assert str(found).splitlines()[0] == "   -  -  outside   -  (-account 000000000000)  live"
     assert repr(found) == "<Log: 3 states, 0 findings>"
     assert found._repr_html_().count("<tr>") == 4
+
+
+def test_behind_an_altered_revision_the_last_change_of_a_principal_is_unknown() -> None:
+    store = grown(3)
+    altered: dict[str, Any] = store.read_revision(3).to_object()
+    altered["data"]["data"] = {}
+    store.record_object(3, altered)
+    found = with_diffs(store, log(store), 10)
+    assert [entry.diff is None for entry in found.entries] == [True, True, False, True]
+    assert last_changes(found) == {}
