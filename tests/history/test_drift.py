@@ -150,8 +150,8 @@ AT = datetime(2026, 3, 1, 14, 5, 59, tzinfo=timezone.utc)
         (AT, ("awsauth", 1), "Another tool changed aws-auth after revision 1, recorded 2026-03-01 14:05:59 UTC. It"),
         (
             AT,
-            ("kubectl", 1, "helm", 2, "argocd", -2),
-            "The client `helm`, `kubectl` changed aws-auth at 2026-03-01 14:07:59 UTC, after revision 1. It",
+            ("kubectl", 1, "helm", 2, "argocd", -2, "flux", 1, "cdk", 0, "rancher", 1),
+            "The client `cdk`, `flux`, `helm`, `kubectl`, `rancher` changed aws-auth at 2026-03-01 14:07:59 UTC, after revision 1. It",
         ),
     ],
 )
@@ -190,3 +190,11 @@ def test_an_object_that_names_no_revision_is_compared_with_the_newest_one() -> N
     commit(store, changing([awsauth.RemoveRole(role_arn=f"{PREFIX}/nodes")]))
     store.overwrite({}, keep_head=False)
     assert found_drift(store, store.read()) == ()
+
+
+def test_the_candidates_of_a_rollback_name_no_node_mapping_that_is_there() -> None:
+    store = SharedMemoryStore(roles(node("nodes"), role("x")).data)
+    store.record(draft(1, None, roles(node("nodes")).data))
+    with pytest.raises(UnprovenHistoryError) as refused:
+        awsauth.AwsAuthClient(store).rollback()
+    assert refused.value.message.splitlines()[-1].endswith(": nodes 1, administrators 0, entries 1")
