@@ -134,7 +134,7 @@ from awsauth.errors import (
 )
 from awsauth.health.report import HealthReport as HealthReport, HealthStep as HealthStep
 from awsauth.history.log import Log as Log, LogEntry as LogEntry
-from awsauth.kube.resources import SelfReview as SelfReview
+from awsauth.kube.self_review import SelfReview as SelfReview
 from awsauth.mapping_methods import Planning as Planning, Transaction as Transaction
 from awsauth.migration.migration import Migration as Migration
 from awsauth.options import Options as Options

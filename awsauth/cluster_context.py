@@ -19,7 +19,8 @@ from awsauth.core.guards.context import GuardContext, GuardInput
 from awsauth.core.revisions.info import RevisionInfo, Writer
 from awsauth.core.text.display import visible
 from awsauth.errors import AwsServiceError, CredentialsError, ForbiddenError
-from awsauth.kube.resources import SelfReview, read_nodes, read_revision_owners, self_review
+from awsauth.kube.resources import read_nodes, read_revision_owners
+from awsauth.kube.self_review import SelfReview, self_review
 from awsauth.system.backoff import retry_unavailable
 
 if TYPE_CHECKING:

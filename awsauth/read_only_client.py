@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from awsauth.entries.engine import EntryChanger
     from awsauth.health.report import HealthReport
     from awsauth.history.log import Log
-    from awsauth.kube.resources import SelfReview
+    from awsauth.kube.self_review import SelfReview
 
 DESCRIBED: Final = 10  # how many of the newest revisions have a diff in the history, by default
 

@@ -15,7 +15,7 @@ from awsauth.core.arn import canonical_principal, partition_of
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AuthenticationError, ForbiddenError, InvalidValueError
-from awsauth.kube.resources import self_review
+from awsauth.kube.self_review import self_review
 
 if TYPE_CHECKING:
     from awsauth.aws.token import TokenSource

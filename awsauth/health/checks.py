@@ -22,7 +22,7 @@ from awsauth.errors import AuthenticationError, AwsAuthError, ForbiddenError, Us
 from awsauth.health.report import NEEDS_EARLIER, STEPS, HealthReport, HealthStep
 from awsauth.history.rollback import drift
 from awsauth.kube.rbac import missing, rule_of
-from awsauth.kube.resources import SelfReview, self_review
+from awsauth.kube.self_review import SelfReview, self_review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

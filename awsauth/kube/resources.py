@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from awsauth.boundary import public
-from awsauth.core.document.model import SYSTEM_AUTHENTICATED
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import LABEL, NAMESPACE
 from awsauth.core.text.display import quoted, visible
-from awsauth.errors import ApiError, NotFoundError, UnreachableError
+from awsauth.errors import ApiError, UnreachableError
 from awsauth.kube.transport import JSON, Transport
 from awsauth.system.backoff import retry_unavailable
 
@@ -238,75 +235,3 @@ def read_revision_owners(transport: Transport) -> dict[str, tuple[str, ...]]:
     revisions = (Fields(item, "ControllerRevision", REVISIONS_PATH).object("metadata") for item in items)
     found = {metadata.name(): owner_references(metadata) for metadata in revisions}
     return {name: owners for name, owners in found.items() if owners}
-
-
-_REVIEW_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
-_REVIEW_VERSIONS: Final = (
-    "v1",
-    "v1beta1",
-)  # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither
-
-
-@dataclass(frozen=True, slots=True)
-@public
-class SelfReview:
-    """The caller's identity in the cluster.
-
-    aws-iam-authenticator adds the ARN and the fields after it to the username (``pkg/server/server.go``:
-    ``canonicalArn``, ``arn``, ``sessionName``, ``accessKeyId``). They are empty for callers that authenticate in
-    another way, such as with a certificate, and under impersonation.
-
-    Attributes:
-        username: The caller's username in the cluster.
-        groups: The caller's groups, including ``system:authenticated``.
-        arn: The ARN that the authenticator looks up.
-        session_name: The name of the role session.
-        access_key_id: The access key that signed the token; it does not allow anyone to sign another one.
-    """
-
-    username: str
-    groups: frozenset[str]
-    arn: str = ""
-    session_name: str = ""
-    access_key_id: str = field(default="", repr=False)
-
-    @property
-    def own_groups(self) -> frozenset[str]:
-        """The groups without ``system:authenticated``."""
-        return self.groups - {SYSTEM_AUTHENTICATED}
-
-
-def self_review(transport: Transport) -> SelfReview | None:
-    """Return the caller's identity; None from servers older than Kubernetes 1.27.
-
-    Sends one request, and another one if the server has no ``v1``.
-
-    Raises:
-        ForbiddenError: the right to ask, which all users have by default (``system:basic-user``), was removed.
-        ApiError: the answer names no user.
-        AwsAuthError: the transport raises it.
-    """
-    for version in _REVIEW_VERSIONS:
-        path = _REVIEW_PATH.format(version)
-        review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
-        try:
-            answer = transport.post(path, review, changes=False)
-        except NotFoundError:
-            continue
-        return review_of(answer, path)
-    return None
-
-
-def review_of(answer: Any, location: str = _REVIEW_PATH.format("v1")) -> SelfReview:
-    """Return the caller's identity from an answered ``SelfSubjectReview``.
-
-    Raises:
-        ApiError: it is not one, or has no username.
-    """
-    user = fields_of(answer, "SelfSubjectReview", location).object("status").object("userInfo")
-    extras = user.object("extra")
-    # HTTP headers make the names of extras lower case.
-    extra = {name.lower(): values[0] for name in extras if (values := extras.texts(name))}
-    arn = extra.get("canonicalarn") or extra.get("arn", "")
-    session_name, access_key_id = extra.get("sessionname", ""), extra.get("accesskeyid", "")
-    return SelfReview(user.name("username"), frozenset(user.texts("groups")), arn, session_name, access_key_id)

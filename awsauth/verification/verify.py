@@ -24,7 +24,7 @@ from awsauth.core.text.display import command_line, quoted
 from awsauth.history.commit import RetryingStore, commit
 from awsauth.history.proposal import PendingChange, Propose
 from awsauth.kube.rbac import missing
-from awsauth.kube.resources import self_review
+from awsauth.kube.self_review import self_review
 from awsauth.options import CALLER, Options
 from awsauth.stores.cluster import ClusterStore
 from awsauth.system.backoff import Backoff

@@ -26,7 +26,7 @@ from awsauth.core.report.rbac import RbacRule
 from awsauth.core.text.display import command_line, is_visible
 from awsauth.errors import AwsAuthError, FileError, RecoveryError
 from awsauth.health.checks import EksTarget, forbidden, unknown
-from awsauth.kube.resources import SelfReview
+from awsauth.kube.self_review import SelfReview
 from awsauth.recovery.discovery import TemporaryAccess
 from tests.support.command_line import ROLE, manifest_in, run
 from tests.support.waiting import PATIENCE

@@ -11,7 +11,8 @@ import pytest
 from awsauth.core.cluster.facts import ClusterNode
 from awsauth.errors import ApiError
 from awsauth.kube.rbac import bindings_of, missing
-from awsauth.kube.resources import node_of, read_revision_owners, review_of
+from awsauth.kube.resources import node_of, read_revision_owners
+from awsauth.kube.self_review import review_of
 from awsauth.kube.transport import Answer
 from awsauth.stores.cluster import snapshot_of
 from tests.support.rbac_manifests import READER

@@ -9,7 +9,7 @@ import pytest
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.errors import ApiError, ForbiddenError, NotFoundError, UnavailableError
-from awsauth.kube.resources import SelfReview, review_of, self_review
+from awsauth.kube.self_review import SelfReview, review_of, self_review
 from tests.support.own_access import own_access
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from awsauth.core.guards.guards import run_guards
 
 if TYPE_CHECKING:
     from awsauth.core.findings import Severity
-    from awsauth.kube.resources import SelfReview
+    from awsauth.kube.self_review import SelfReview
 
 DEPLOYER = "arn:aws:iam::123456789012:role/deployer"
 MAPPED = Document(

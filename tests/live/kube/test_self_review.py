@@ -8,7 +8,7 @@ import pytest
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
-from awsauth.kube.resources import SelfReview, self_review
+from awsauth.kube.self_review import SelfReview, self_review
 from tests.support.connections import connected
 from tests.support.own_access import DEPLOYER, MAPPED, own_access
 

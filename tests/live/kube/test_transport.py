@@ -26,7 +26,8 @@ from awsauth.errors import (
     UnreachableError,
 )
 from awsauth.kube.rbac import missing, read_bindings
-from awsauth.kube.resources import read_nodes, self_review
+from awsauth.kube.resources import read_nodes
+from awsauth.kube.self_review import self_review
 from awsauth.stores.cluster import ClusterStore
 from tests.support import connections
 from tests.support.connections import direct, transport_to
