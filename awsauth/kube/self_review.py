@@ -1,4 +1,4 @@
-"""The caller's identity in the cluster, as the API server tells it: ``SelfSubjectReview``."""
+"""The caller's identity in the cluster: ``SelfSubjectReview``."""
 
 from __future__ import annotations
 
