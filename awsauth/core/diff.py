@@ -10,7 +10,7 @@ from awsauth.core.access.matching import account_of, can_match, casefold_arn
 from awsauth.core.arn import is_user
 from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.index import differing, grouped, kept_under, mapped_of
-from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry
+from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, collecting_later
 from awsauth.core.serialization import LEFT_OUT, JsonValue, in_json
 from awsauth.core.text.display import code, fenced, groups_in_words, listed, name_in_words, quoted, visible
 from awsauth.core.text.unified_diff import unified
@@ -101,6 +101,7 @@ class Diff(JsonValue):
         brief += [_brief(one.kind, "entry", one.principal_arn) for one in self.entries]
         return listed(brief, 3)
 
+    @collecting_later
     def __str__(self) -> str:
         lines = []
         for kind, name, (first, *more) in self._in_words("entry", visible):
@@ -139,7 +140,8 @@ class Diff(JsonValue):
         by_principal = grouped((casefold_arn(mapping.principal), mapping) for mapping in self.mappings)
         for effect in self.effects:
             first, *others = by_principal[casefold_arn(effect.principal)]
-            told = [infos(effect.principal, side[-1:]) for side in (first.before, first.after)]
+            sides = (first.before, first.after) if effect.before or effect.after else ()
+            told = [infos(effect.principal, side[-1:]) for side in sides]
             if others or told != [effect.before, effect.after]:
                 yield effect
 
@@ -148,6 +150,7 @@ _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
+@collecting_later
 def diff(before: Document, after: Document) -> Diff:
     """Return the difference from one document to another.
 

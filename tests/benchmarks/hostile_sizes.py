@@ -27,10 +27,15 @@ HEADS: Final = "text | kB | read: s | lint | diff to nothing | explain | memory 
 def hostile_rows(size: int) -> Iterator[str]:
     """Measure texts of about `size` characters; a row for each kind, with seconds, and memory in times the text."""
     for name, shape in SHAPES.items():
-        data = shape(1 + size * 100 // _length(shape(100)))
+        data = _of_size(shape, size)
         times = " | ".join(f"{_seconds(call, data):.2f}" for call in _CALLS)
         memory = peak_bytes(partial(_CALLS[0], awsauth.Document(data))) / _length(data)
         yield f"{name} | {_length(data) / 1000:.0f} | {times} | {memory:.1f}"
+
+
+def _of_size(shape: Callable[[int], dict[str, str]], size: int) -> dict[str, str]:
+    count = 1 + size * 100 // _length(shape(100))
+    return shape(1 + count * size // _length(shape(count)))  # the pieces of a long text have longer numbers
 
 
 def _seconds(call: Callable[[Document], object], data: dict[str, str]) -> float:

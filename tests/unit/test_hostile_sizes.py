@@ -13,6 +13,7 @@ from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.index import mapped_of
 from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.goyaml import libyaml_nodes as nodes
+from awsauth.core.lint import context
 from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import origins
@@ -220,6 +221,37 @@ def test_an_account_that_is_mapped_very_often_is_not_listed_each_time() -> None:
     ]
     assert len(step.candidates) == 100
     assert "50 more entries" in step.summary
+
+
+def test_so_many_findings_of_a_kind_are_listed_that_nobody_reads_more() -> None:
+    document = awsauth.Document(SHAPES["one account"](10_001))
+    listed = [finding for finding in awsauth.lint(document) if finding.code == "duplicate"]
+    assert len(listed) == 1_001
+    assert str(listed[-1]) == (
+        "There are more than 1,000 findings of this kind. The others are not listed. Correct the listed ones first."
+    )
+    assert len(awsauth.list_mappings(document)[9_000].notes) == 1
+    few = awsauth.Document(SHAPES["one account"](9_000))
+    assert len([finding for finding in awsauth.lint(few) if finding.code == "duplicate"]) == 8_999
+
+
+def test_a_path_is_found_at_once_and_otherwise_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    arns = [
+        "arn:aws:iam::111122223333:role/a/ci",
+        "arn:aws:iam::111122223333:role/a/b=c/CI",
+        "arn:aws:iam::111122223333:role/a//ci",
+        "arn:aws:iam::111122223333:role/a/*/ci",
+        "arn:aws:iam::111122223333:role/<team>/ci",
+        "arn:aws:iam::11112222333:role/a/ci",
+        "arn:aws:iam::111122223333:role/a/AWSReservedSSO_x",
+        f"arn:aws:iam::111122223333:role/{'a/' * 2_000}ci",
+        "arn:aws:IAM::111122223333:role/a/ci",
+        "arn:aws:iam::111122223333:user/a/ci",
+    ]
+    at_once = [(context.arn_problem(arn), context.bare.__wrapped__(arn)) for arn in arns]
+    assert at_once[0] == ("role-path", "arn:aws:iam::111122223333:role/ci")
+    monkeypatch.setattr(context, "_WITH_PATH", "(?!)")
+    assert [(context.arn_problem(arn), context.bare.__wrapped__(arn)) for arn in arns] == at_once
 
 
 def test_words_resemble_each_other_by_their_letters_in_order() -> None:

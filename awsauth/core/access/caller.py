@@ -250,7 +250,7 @@ def access_changes(before: Document, after: Document, principals: Iterable[str])
 
 def infos(principal: str, outcomes: matching.Outcomes) -> UserInfos:
     """Return the access that mappings give a principal, each once."""
-    return tuple(dict.fromkeys(_info(principal, mapped) for mapped in outcomes))
+    return tuple(dict.fromkeys([_info(principal, mapped) for mapped in outcomes])) if outcomes else ()
 
 
 def _info(principal: str, mapped: MappingEntry) -> UserInfo | None:

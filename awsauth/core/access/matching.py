@@ -55,6 +55,8 @@ _IN_ARN: Final = (
     r"|(?<=::)(?!\*:)(?:[^\d:/\s][^\d:/]{0,99}|[\dx*#?]{0,99}[x*#?][\dx*#?]{0,99})"
     r"(?=:(?:\w+-)?(?:role|user|root|profile|group)\b)"
 )
+# What every match of it begins with. This search takes a third of the time.
+_MAY_HOLD: Final = re.compile(r"[<>${}]|::(?![0-9]{12}:)")
 _LIKELY: Final = ("arn", "aws", "iam", "", "111122223333", "role/x")
 
 
@@ -196,7 +198,8 @@ def placeholders(principal: str) -> tuple[str, ...]:
 
     They are templates, text in brackets, and a masked account or a word for one.
     """
-    return () if is_canonical(principal) else tuple(dict.fromkeys(re.findall(_IN_ARN, principal)))
+    may_hold = _MAY_HOLD.search(principal) and not is_canonical(principal)
+    return tuple(dict.fromkeys(re.findall(_IN_ARN, principal))) if may_hold else ()
 
 
 def filled(principal: str) -> str:
@@ -206,7 +209,7 @@ def filled(principal: str) -> str:
     """
     if principal[:5].lower() == "<arn:" and principal.endswith(">"):
         return filled(principal[1:-1])
-    marked, count = re.subn(_IN_ARN, "\0", principal)
+    marked, count = re.subn(_IN_ARN, "\0", principal) if _MAY_HOLD.search(principal) else (principal, 0)
     if not count:
         return principal
     parts = marked.split(":", 5)
@@ -292,9 +295,8 @@ def reduces_access(before: Access, after: Access) -> bool:
         return True
     for principal, old in before.by_principal.items():
         new = after.by_principal.get(principal, ())
-        if new == old or not can_match(principal):
-            continue
-        if not new or lost_groups(old, new) or _usernames(old) != _usernames(new):
+        is_less = new != old and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
+        if is_less and can_match(principal):
             return True
     # A principal that had access by its account gets the username of its new mapping.
     mapped = after.by_principal.keys() - before.by_principal.keys() if before.accounts else ()

@@ -119,7 +119,7 @@ class EntryReader:
     def _is_valid(self, item: Value, mapped: MappingEntry) -> bool:
         arn_field = ARN_FIELD[self.key]
         problem = _why_invalid(arn_field, mapped)
-        texts = [value.text for _, value in (item.fields or {}).values() if value.type == "string"]
+        texts = (value.text for _, value in (item.fields or {}).values() if value.type == "string")
         if problem and not mapped.principal and any(map(is_iam_group, texts)):
             self._dropped(item, "This entry is for an IAM group, and IAM groups cannot be mapped.", NO_IAM_GROUP)
         elif problem and not mapped.principal and arn_field in (found := self._corrections()):
@@ -224,10 +224,10 @@ def _known_fields(value: Value, names: tuple[str, ...]) -> list[tuple[str, Node,
 
     They have their canonical names.
     """
-    by_fold = {name.lower(): name for name in names}
-    fields = sorted((key, *field) for key, field in (value.fields or {}).items() if isinstance(key, str))
-    found = ((by_fold.get(key.translate(_FOLD)), node, child) for key, node, child in fields)
-    return [(name, node, child) for name, node, child in found if name]
+    by_fold, fields = {name.lower(): name for name in names}, value.fields or {}
+    keys = sorted([key for key in fields if isinstance(key, str)])
+    found = ((by_fold.get(key) or by_fold.get(key.translate(_FOLD)), key) for key in keys)
+    return [(name, *fields[key]) for name, key in found if name]
 
 
 class _GoSlice:

@@ -166,7 +166,7 @@ class FullEntry:
         return start, line_end(text, _content_end(text, node)), is_alone
 
 
-@collecting_later()
+@collecting_later
 def read_fully(key: Key, text: str) -> ParsedList:
     """Read the text of one data key."""
     if is_skipped(text):

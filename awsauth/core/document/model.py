@@ -6,10 +6,10 @@ Both readers, `fast_reader` and `full_reader`, return it; callers cannot tell wh
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, get_args
+from functools import wraps
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, get_args
 
 from awsauth.core.findings import Finding, Location
 from awsauth.core.serialization import json_object
@@ -17,6 +17,9 @@ from awsauth.core.serialization import json_object
 if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
     from awsauth.core.text.lines import Unchanged
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 SYSTEM_MASTERS: Final = "system:masters"  # the group that may do everything, regardless of RBAC
 
@@ -290,19 +293,23 @@ class ParsedList:
         return [(position, mapped) for position in positions if (mapped := entries[position].mapped) is not None]
 
 
-@contextmanager
-def collecting_later() -> Iterator[None]:
-    """Pause Python's garbage collection.
+def collecting_later(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Pause Python's garbage collection during a function.
 
     It takes as long as the work itself if a text makes 100,000 objects that stay.
     """
-    is_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if is_enabled:
-            gc.enable()
+
+    @wraps(function)
+    def paused(*args: _P.args, **named: _P.kwargs) -> _T:
+        is_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*args, **named)
+        finally:
+            if is_enabled:
+                gc.enable()
+
+    return paused
 
 
 def principal_location(reading: ParsedList, entry: Entry) -> Location | None:

@@ -109,7 +109,7 @@ def in_ascii(text: str) -> str:
 
 def typography(text: str) -> str:
     """Return a description of the first typographic character, if any."""
-    if not (found := next((c for c in text if c in MEANT), "")):
+    if text.isascii() or not (found := next((c for c in text if c in MEANT), "")):
         return ""
     right = MEANT[found]
     meant = quoted(right) if right.strip() else "a blank" if right else "nothing"

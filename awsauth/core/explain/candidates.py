@@ -18,10 +18,8 @@ from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, SYSTEM_
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.explain.explanation import Candidate, DecisionStep, EntryStatus
 from awsauth.core.findings import Finding, Location
-from awsauth.core.goyaml.scalars import check_text
-from awsauth.core.text.display import quoted, without_invisible
+from awsauth.core.text.display import quoted, visible, without_invisible
 from awsauth.core.text.lines import close_matches
-from awsauth.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -102,19 +100,18 @@ class Resemblance:
         why = f"no caller has such an ARN, and the authenticator looks for {self._resource}"
         return NearMiss("malformed", why, unreachable=True)
 
-    def similar(self, written: Mapping[int, str]) -> dict[int, NearMiss]:
-        """Return the ARNs with a similar name, the most similar first.
+    def similar(self, mappings: Mapping[int, MappingEntry]) -> dict[int, NearMiss]:
+        """Return the mappings of ARNs with a similar name, the most similar first.
 
         They are of the caller's account and kind.
         """
         own = self._own
         prefix = f"arn:{own.partition}:{own.service}::{own.account}:{own.kind}/"
-        arns = ((position, arn.lower()) for position, arn in written.items())
+        arns = ((position, mapped.principal.lower()) for position, mapped in mappings.items())
         named = ((arn.rpartition("/")[2], position) for position, arn in arns if arn.startswith(prefix))
         names = grouped(one for one in named if one[0] != own.name and not permission_set(one[0]))
-        close = close_matches(own.name, names, 3, 0.75)
         near = NearMiss("similar-name", f"this is another principal with a name like {self._resource}")
-        return {position: near for name in close for position in names[name]}
+        return {position: near for name in close_matches(own.name, names, 3, 0.75) for position in names[name]}
 
     def is_sso_of(self, sso: Sso) -> bool:
         """Whether an ``sso`` entry is meant for the caller."""
@@ -259,13 +256,14 @@ class Search:
                 yield _Hit(position, "never", NearMiss("account-digits", why), partial(EnsureAccount, account=account))
 
     def _entries(self, reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> Iterator[_Hit]:
-        similar = self._near.similar({p: m.principal for p, m in reading.positioned}) if self._wide else {}
+        known = dict(reading.positioned)
+        similar = self._near.similar(known) if self._wide else {}
         lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
         why = f"it never counts, because of equal entries the last one does{f', on line {lines}' if lines else ''}"
-        for position, entry in enumerate(reading.entries):
-            mapped = entry.mapped
+        for position in range(len(reading.entries)):
+            mapped = known.get(position)
             if mapped is None:
-                yield from self._dropped(reading, position, entry.shape)
+                yield from self._dropped(reading, position, reading.entries[position].shape)
             elif position in found:
                 yield _Hit(position, *_found(reading, found, decided=decided))
             elif casefold_arn(mapped.principal) == self._target:
@@ -387,8 +385,5 @@ def _normal(name: str) -> str:
 
 
 def _may_be_written(text: str) -> bool:
-    try:
-        check_text("the text", text)
-    except InvalidValueError:
-        return False
-    return True
+    """Whether `check_text` accepts a text."""
+    return text != "" and text == visible(text.strip())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -97,12 +98,12 @@ class _Explaining:
 
     def _outcomes(self, key: Key, found: dict[int, MappingEntry]) -> list[CallerOutcome]:
         """Return the outcomes of the entries that count; one of those of equal effect."""
-        places = {at: entry_location(self.document, self.document.reading(key), at) for at in found}
+        place_of = partial(entry_location, self.document, self.document.reading(key))
         if key == "mapAccounts":
-            return [CallerOutcome(self.caller.canonical_arn, (), location=places[min(found)])]
+            return [CallerOutcome(self.caller.canonical_arn, (), location=place_of(min(found)))]
         outcomes = {}
         for at, mapped in found.items():
-            outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, places[at])
+            outcome = CallerOutcome.of(mapped.username, mapped.groups, self.caller, place_of(at))
             outcomes[outcome.username, outcome.groups, outcome.refusal] = outcome
             if condition := instance_condition(outcome, self.caller):
                 self.conditions.append(condition)
@@ -149,9 +150,8 @@ class _Explaining:
 
     def _is_of_another_account(self) -> bool:
         mapped = (mapped for key in PRINCIPAL_KEYS for mapped in self.document.reading(key).mapped)
-        accounts = {one.sso.account if one.sso else account_of(one.principal) for one in mapped}
-        accounts.update(self.document.accounts)
-        known = {account for account in accounts if account.isdecimal()}
+        accounts = (one.sso.account if one.sso else account_of(one.principal) for one in mapped)
+        known = {account for account in (*accounts, *self.document.accounts) if account.isdecimal()}
         return bool(known) and self.caller.account not in known
 
     def _helps(self, change: Change) -> bool:
@@ -162,9 +162,8 @@ class _Explaining:
             return False
         # The renamed principal is meant to lose the mapping.
         renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
-        if reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed)):
-            return False
-        return _Explaining(after, self.caller).with_access_entries(offers=False).verdict in _IN
+        is_less = reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed))
+        return not is_less and _Explaining(after, self.caller).with_access_entries(offers=False).verdict in _IN
 
 
 def _identity(caller: Caller) -> DecisionStep:

@@ -60,6 +60,8 @@ def arn_problem(principal: str) -> str:
         return "not-an-arn"
     if is_canonical(principal):
         return ""
+    if re.fullmatch(_WITH_PATH, principal):
+        return "role-path"
     if (likely := filled(principal)) != principal:
         return arn_problem(likely) or "placeholder"
     if "*" in principal:
@@ -69,6 +71,10 @@ def arn_problem(principal: str) -> str:
         return "typographic-character"
     problem = _problem_of_parts(visible.lower())
     return "arn-space" if visible != principal and problem != "not-an-arn" else problem
+
+
+# Almost all ARNs of roles with a path: all before the path, and the name.
+_WITH_PATH: Final = r"(?a)(?!.{2049})(arn:aws:iam::\d{12}:role/)(?:[\w+=,.@-]+/)+((?!(?i:awsreserved))[\w+=,.@-]{1,64})"
 
 
 def has_several(principal: str) -> bool:
@@ -92,10 +98,9 @@ def _problem_of_parts(arn: str) -> str:
         return "account-digits"
     if parts.partition not in PARTITIONS:
         return "unknown-partition"
-    if is_canonical(arn):
-        return ""
-    role = role_or_nothing(arn)
-    return "not-an-arn" if not role else "sso-suffix" if lacks_sso_suffix(role) else "role-path"
+    if role := role_or_nothing(arn):
+        return "sso-suffix" if lacks_sso_suffix(role) else "" if role == arn else "role-path"
+    return "" if is_canonical(arn) else "not-an-arn"
 
 
 # For the service and kind of an ARN, the code of the rule that reports it.
@@ -112,6 +117,8 @@ def bare(arn: str) -> str:
 
     They are invisible characters, a Region, a second start, and the path of a role.
     """
+    if with_path := re.fullmatch(_WITH_PATH, arn):
+        return "".join(with_path.groups())
     visible = in_ascii(without_invisible(arn))
     found = re.fullmatch(_IN_DISORDER, visible)
     ordered = "{}:iam::{}:{}/{}".format(*found.groups()) if found else visible
@@ -154,9 +161,10 @@ class LintEntry:
         mapped: Its mapping, with escapes as Helm or Jinja renders them.
         arn: The principal in lower case.
         fault: Why no caller can have its ARN.
+        may_continue: Whether its ARN or username may be more than one line.
     """
 
-    __slots__ = ("_groups", "_position", "arn", "context", "fault", "mapped", "reading")
+    __slots__ = ("_groups", "_position", "arn", "context", "fault", "mapped", "may_continue", "reading")
 
     def __init__(self, context: LintContext, reading: ParsedList, position: int, mapped: MappingEntry) -> None:
         self.context = context
@@ -166,7 +174,9 @@ class LintEntry:
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
         self.fault = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
-        if self.fault and continuation(reading.text, self.layout.field(ARN_FIELD[reading.key])):
+        # YAML puts white space between the lines of a value. No plain form has such a value.
+        self.may_continue = reading.root is not None and any(len(text.split()) > 1 for text in mapped[:2])
+        if self.fault and self.may_continue and continuation(reading.text, self.layout.field(ARN_FIELD[reading.key])):
             self.fault = "continued-value"
 
     @property
@@ -354,8 +364,7 @@ class LintContext:
 
         An ordinary name must not fit: one of letters, digits and a few signs that does not begin like a reserved one.
         """
-        items = self.by_name(kind)
-        return ((name, item) for name in self.odd_names[kind] if is_odd(name) for item in items[name])
+        return ((name, item) for name in self.odd_names[kind] if is_odd(name) for item in self.by_name(kind)[name])
 
     def names(self, is_odd: Callable[[str], object]) -> Iterator[tuple[NameKind, str, LintEntry]]:
         """Yield the usernames and groups that fit, with kind and items."""

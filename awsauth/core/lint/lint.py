@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from awsauth.core.lint.policy import Policy
 
 _MOST_MERGES: Final = 64
+# No real document has so many entries, groups and data keys. Of one with more, fewer findings of a kind are listed.
+_MANY: Final = 10_000
+_MOST_ALIKE: Final = 1_000
 # Codes of findings about a mapping that the whole map lacks.
 _OF_THE_WHOLE: Final = ("no-administrator", "no-node-mapping")
 _ORDER: Final[dict[str, int]] = {key: number for number, key in enumerate(KEYS)}
@@ -35,6 +38,7 @@ def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int 
     """Return the findings about a document: of the parser and of the rules.
 
     They are in the order of the text, and at one place the worst is first. Findings about the whole document come last.
+    A document may have more than 10,000 entries, groups and data keys. Then at most 1,000 findings of each kind are listed.
 
     Args:
         document: The document.
@@ -45,7 +49,7 @@ def lint(document: Document, policy: Policy | None = None, *, binary_bytes: int 
         UsageError: `document` is not a document, or `policy` not a policy.
     """
     check_arguments(document, policy)
-    found = in_texts(document, policy, binary_bytes=binary_bytes)
+    found = in_texts(document, policy, binary=binary_bytes, most=_MOST_ALIKE)
     return tuple(map(document.located, _with_possible_fixes(document, found)))
 
 
@@ -62,11 +66,16 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
         check_policy(policy)
 
 
-@collecting_later()
-def in_texts(document: Document, policy: Policy | None = None, *, binary_bytes: int = 0) -> list[Finding]:
-    """Return the findings of `lint`, located in the data keys, with all fixes."""
-    context = LintContext(document, policy, binary_bytes)
-    found = [*context.parsed, *(finding for rule in RULES.values() for finding in rule.findings(context))]
+@collecting_later
+def in_texts(document: Document, policy: Policy | None = None, *, binary: int = 0, most: int = 0) -> list[Finding]:
+    """Return the findings of `lint`, located in the data keys, with all fixes.
+
+    With `most`, at most so many of each kind are listed, if the document is larger than any real one.
+    """
+    context = LintContext(document, policy, binary)
+    size = len(document.data) + len(context.items) + len(context.accounts) + len(context.groups)
+    bound = most if most and size > _MANY else None
+    found = [*context.parsed, *(finding for rule in RULES.values() for finding in rule.findings(context, bound))]
     if any(finding.code == "template-source" for finding in found):
         found = [finding for finding in found if finding.severity is not Severity.NOTE]
     elif document.is_fragment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.findings import Finding, Severity
@@ -33,11 +34,18 @@ class Rule(NamedTuple):
     has_fix: bool
     find: Find
 
-    def findings(self, context: LintContext) -> Iterator[Finding]:
-        """Yield the findings in a document."""
-        for match in self.find(context):
+    def findings(self, context: LintContext, most: int | None = None) -> Iterator[Finding]:
+        """Yield the findings in a document.
+
+        With `most`, yield at most so many. One more then says that there are others.
+        """
+        matches = self.find(context)
+        for match in islice(matches, most):
             message, impact, hint, location, principal, fix, *_ = match
             yield Finding(self.code, match.severity or self.severity, message, impact, hint, location, principal, fix)
+        if next(matches, None):
+            message, hint = f"There are more than {most:,} findings of this kind.", "Correct the listed ones first."
+            yield Finding(self.code, self.severity, message, "The others are not listed.", hint)
 
 
 # Every rule by its code.

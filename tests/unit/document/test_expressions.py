@@ -93,7 +93,10 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         (re.compile(context._ESCAPED), "search"),
         (re.compile(context._ESCAPED), "sub"),
     ],
-    "core.lint.context.bare": [(re.compile(context._IN_DISORDER), "fullmatch")],
+    "core.lint.context.arn_problem": [(re.compile(context._WITH_PATH), "fullmatch")],
+    "core.lint.context.bare": [
+        (re.compile(expression), "fullmatch") for expression in (context._WITH_PATH, context._IN_DISORDER)
+    ],
     "core.lint.rules.arns.not_an_arn": [(re.compile(arns._RESOURCE), "match")],
     "core.lint.rules.nodes._callers": [
         (re.compile(expression), "search") for expression in (rules._FOR_NODES, rules._FOR_OTHERS)

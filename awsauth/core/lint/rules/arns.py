@@ -255,8 +255,7 @@ def continued_value(context: LintContext) -> Iterator[Match]:
             groups:
               - builders
     """
-    # A value of several lines is not one of the plain forms.
-    for item in (one for one in context.items if one.fault == "continued-value" or context.tree(one.reading.key)):
+    for item in (one for one in context.items if one.may_continue):
         for name in (ARN_FIELD[item.reading.key], "username"):
             field = item.layout.field(name)
             line = continuation(item.reading.text, field)

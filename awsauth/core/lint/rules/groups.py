@@ -21,13 +21,12 @@ _JOINED: Final = re.compile(r"(?<!\s)\s+-\s+")
 _UNLESS_BOUND: Final = "It grants nothing unless RBAC binds exactly this name."
 
 
-@lru_cache(maxsize=1024)
 def parts(group: str) -> tuple[str, ...]:
     """Return the groups that a badly indented item has joined to one.
 
     It is empty for an ordinary group.
     """
-    found = tuple(_JOINED.split(group))
+    found = tuple(_JOINED.split(group)) if len(group.split()) > 2 else ()
     return found if len(found) > 1 and all(part and not re.search(r"\s", part) for part in found) else ()
 
 
@@ -42,6 +41,12 @@ def meant(group: str) -> str:
         return ""
     close = close_matches(re.sub("[^a-z]", "", group.lower()), _BY_LETTERS, 1, 0.86)
     return _BY_LETTERS[close[0]] if close and not group.startswith(f"{_BY_LETTERS[close[0]]}:") else ""
+
+
+def means_nodes(group: str) -> bool:
+    """Whether a group is `system:nodes`, misspelt."""
+    close = close_matches(re.sub("[^a-z]", "", group.lower()), ("systemnodes",), 1, 0.86)
+    return bool(close) and meant(group) == NODES  # that takes ten times as long
 
 
 def is_unclear(name: str) -> bool:
@@ -188,7 +193,7 @@ _PRESET_USERNAMES: Final = frozenset(preset.username for preset in PRESETS.value
 
 def has_session_name(name: str) -> bool:
     """Whether a name contains the session name."""
-    return any(template in name for template in _SESSION_TEMPLATES)
+    return "{{" in name and any(template in name for template in _SESSION_TEMPLATES)
 
 
 def chooses_session_name(item: LintEntry) -> bool:

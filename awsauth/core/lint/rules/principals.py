@@ -13,7 +13,7 @@ from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, Match, distinct
 from awsauth.core.lint.rule import arn_rule, rule
-from awsauth.core.lint.rules.groups import meant
+from awsauth.core.lint.rules.groups import means_nodes
 from awsauth.core.text.display import quoted
 
 # The number of administrators above which lint warns, without a policy.
@@ -167,7 +167,7 @@ def no_node_mapping(context: LintContext) -> Iterator[Match]:
 
 def _looks_like_nodes(mapped: MappingEntry) -> bool:
     is_named = mapped.username.startswith("system:node:")
-    return is_named or any(NODES in group or meant(group) == NODES for group in mapped.groups)
+    return is_named or any(NODES in group or means_nodes(group) for group in mapped.groups)
 
 
 @rule(Severity.WARNING, "principals of more than one partition")
