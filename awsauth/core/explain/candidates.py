@@ -18,7 +18,8 @@ from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, SYSTEM_
 from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser, RenamePrincipal
 from awsauth.core.explain.explanation import Candidate, DecisionStep, EntryStatus
 from awsauth.core.findings import Finding, Location
-from awsauth.core.text.display import quoted, visible, without_invisible
+from awsauth.core.goyaml.scalars import fits_one_line
+from awsauth.core.text.display import quoted, without_invisible
 from awsauth.core.text.lines import close_matches
 
 if TYPE_CHECKING:
@@ -147,8 +148,8 @@ def ensured(caller: Caller, username: str = "", groups: tuple[str, ...] = ()) ->
 
     Its username is its own name if the entry's cannot be written.
     """
-    name = username if _may_be_written(username) else caller.name
-    kept = [group for group in groups if _may_be_written(group)]
+    name = username if fits_one_line(username) else caller.name
+    kept = [group for group in groups if fits_one_line(group)]
     if caller.is_role:
         return EnsureRole(role_arn=caller.canonical_arn, username=name, groups=kept)
     return EnsureUser(user_arn=caller.canonical_arn, username=name, groups=kept)
@@ -382,8 +383,3 @@ def _mention(target: str) -> re.Pattern[str]:
 
 def _normal(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower().removesuffix("s")
-
-
-def _may_be_written(text: str) -> bool:
-    """Whether `check_text` accepts a text."""
-    return text != "" and text == visible(text.strip())

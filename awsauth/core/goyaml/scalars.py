@@ -141,6 +141,11 @@ def _may_be_plain(text: str, *, flow: bool) -> bool:
     )
 
 
+def fits_one_line(text: str) -> bool:
+    """Whether `check_text` returns a text."""
+    return text != "" and text == visible(text.strip())
+
+
 def check_text(name: str, text: str) -> str:
     """Return a text that fits on one visible line of a document.
 
@@ -148,10 +153,10 @@ def check_text(name: str, text: str) -> str:
         InvalidValueError: `text` is empty, begins or ends with white space, or holds an invisible character (see
             `visible`). The error calls it `name`.
     """
+    if fits_one_line(text):
+        return text
     if not text or text != text.strip():
         problem = "is empty" if not text else "begins or ends with white space"
-    elif text == visible(text):
-        return text
     else:
         bad = next(c for c in text if not is_visible(c))
         problem = f"holds the character U+{ord(bad):04X} at position {text.index(bad) + 1}"
