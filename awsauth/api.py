@@ -136,7 +136,7 @@ def health_check(*, role_arn: str | None = None, may: Sequence[str] = RIGHTS, **
     Args:
         role_arn: A role to assume first, to check that its mapping works.
         may: The permissions to check: ``VERB RESOURCE[.GROUP][/SUBRESOURCE] [in NAMESPACE]``, such as
-            ``create deployments.apps in web``.
+            ``create deployments.apps in web``. By default they are ``list nodes`` and ``list namespaces``.
         **target: Where; see `Target`.
 
     Raises:

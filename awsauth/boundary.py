@@ -106,6 +106,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     if hasattr(function, "is_unguarded"):
         return function
     keywords, code = _keywords(function), function.__code__
+    # Python refuses no keyword of a function with `**`, so this refuses those that the `TypedDict` lacks.
     known = {*keywords, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]} if keywords else set()
 
     @wraps(function)
@@ -124,6 +125,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             raise caused_by(error) from error
 
     if keywords:
+        # `inspect` follows it to the signature.
         vars(guarded)["__wrapped__"] = _Unpacked(function)
     return guarded
 
@@ -136,7 +138,7 @@ class _Unpacked:
 
     @property
     def __signature__(self) -> Any:
-        from inspect import Parameter, signature  # only `help` and alike need it, and it takes long to load
+        from inspect import Parameter, signature  # only `help` and the like need it, and it takes long to load
 
         taken = signature(self.__wrapped__)
         hints = _keywords(self.__wrapped__).items()

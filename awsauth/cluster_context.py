@@ -73,7 +73,7 @@ class ClusterContext:
             known = known._replace(admin_usernames=bindings.admin_usernames, admin_groups=bindings.admin_groups)
         case = GuardInput.of(change.before, change.after, known)
         if known.is_rollback and not case.by_entries and any(last_admin(case)):
-            from awsauth.kube.rbac import CHANGER, missing
+            from awsauth.kube.rbac import CHANGER, missing  # few changes need it
 
             lacks = or_note(lambda: missing(self.transport, CHANGER[:1]), notes, "whether you may update aws-auth")
             known = known._replace(may_update=lacks == ())
@@ -158,7 +158,7 @@ class ClusterContext:
         IAM is asked about access entries, unless its facts are given.
         """
         from awsauth.core.cluster import findings as cluster
-        from awsauth.core.entries.findings import IamFacts, entry_findings
+        from awsauth.core.entries.findings import IamFacts, entry_findings  # few changes need them
 
         notes: list[Finding] = []
         found: list[Finding] = []
@@ -214,7 +214,7 @@ class ClusterContext:
 
     def entries_state(self) -> EntriesState:
         """Return the authentication mode and the access entries."""
-        from awsauth.core.entries.model import EntriesState
+        from awsauth.core.entries.model import EntriesState  # a change without EKS does not need it
 
         if self.eks is None:
             return EntriesState()

@@ -107,7 +107,7 @@ def check_options(options: Options) -> None:
     """
     for name, value in options.items():
         if name == "allow":
-            from awsauth.core.guards.guards import allowed_by
+            from awsauth.core.guards.guards import allowed_by  # reading needs no guards
 
             allowed_by(value)
         elif name in _SECONDS:

@@ -185,7 +185,7 @@ def in_options(text: str) -> str:
 def _expressions() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return the expression for calls, and that for calls and arguments.
 
-    They are one, as the value of an argument may look like a call or an argument.
+    The second finds both in one pass, because the value of an argument may look like either.
     """
     call = rf"\b(?:awsauth\.)?(?P<call>{'|'.join(map(re.escape, CALLS))})(?!\()"
     value = r"(?P<value>\[[^\]]*\]|\"[^\"]*\"|'[^']*'|True|False|\d+|…)?(?!\w)"

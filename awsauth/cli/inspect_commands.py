@@ -42,7 +42,7 @@ def command_for(invocation: Invocation, change: Change) -> str:
         case EnsureAccount():
             return targeted_command(invocation, "add", "account", change.account)
     if invocation.is_filter:
-        from awsauth.core.explain.explanation import call
+        from awsauth.core.explain.explanation import call  # `get` explains nothing
 
         return call(change)
     printed = command_line("printf", "%s", json.dumps([change.to_json()]))
@@ -74,7 +74,7 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
     if (given := invocation.how.given) and not fix:
         raise click.UsageError(f"{', '.join(given)} needs --fix: without it `check` changes nothing.")
     if fix:
-        from awsauth.cli.confirm import run_change
+        from awsauth.cli.confirm import run_change  # `get` changes nothing
 
         with invocation.part_of_output("fixed"):
             run_change(invocation, lambda client: client.plan(awsauth.fixes(client.read(), client.check())))
@@ -102,7 +102,7 @@ class CheckedFinding(JsonValue):
 
 
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
-    from awsauth.cli.errors import findings_as_markdown, findings_as_text
+    from awsauth.cli.errors import findings_as_markdown, findings_as_text  # `get` shows no findings
 
     places = [place if (place := finding.location) and place.in_file else None for finding in found]
     file, screen = invocation.file, invocation.screen
@@ -231,7 +231,7 @@ def report_command(invocation: Invocation, /) -> None:
     One row for each principal: the mapping or access entry that decides, username, groups, policies, rights, owner, last
     change, IAM and findings. A part that cannot be checked is marked.
     """
-    from awsauth.cli.errors import findings_as_markdown, findings_as_text
+    from awsauth.cli.errors import findings_as_markdown, findings_as_text  # `get` shows no findings
 
     report = replace(invocation.answer(lambda client: client.report()), target=invocation.where)
     screen = invocation.screen

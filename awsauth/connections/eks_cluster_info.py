@@ -112,7 +112,7 @@ class EksClusterInfo:
         self._entries.forget()
 
     def iam_facts(self, principals: Iterable[str]) -> IamFacts:
-        """Return since when the principals of access entries exist in IAM.
+        """Return since when principals exist in IAM.
 
         Raises:
             AwsServiceError, CredentialsError: STS does not answer.

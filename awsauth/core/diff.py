@@ -140,6 +140,7 @@ class Diff(JsonValue):
         by_principal = grouped((casefold_arn(mapping.principal), mapping) for mapping in self.mappings)
         for effect in self.effects:
             first, *others = by_principal[casefold_arn(effect.principal)]
+            # A mapping always gives something, so no mapping alone explains an effect without access.
             sides = (first.before, first.after) if effect.before or effect.after else ()
             told = [infos(effect.principal, side[-1:]) for side in sides]
             if others or told != [effect.before, effect.after]:

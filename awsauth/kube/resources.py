@@ -1,4 +1,4 @@
-"""Objects of an API server: their fields, lists, and the caller's identity."""
+"""The objects of an API server: their fields, and lists that are read in pages."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from awsauth.aws.eks import EksCluster
     from awsauth.connections.eks import EksConnection
 
-    Connect = Callable[..., EksConnection]  # connects with the cluster, given a `role_arn` as that role
+    Connect = Callable[..., EksConnection]  # connects to the cluster, as `role_arn` if given
 
 # How the recovery gets access. As the caller, who may change ``aws-auth`` already; as the cluster's creator; or by an
 # access entry.

@@ -28,7 +28,7 @@ def report_as_html(report: AccessReport) -> str:
         UsageError: jinja2 is not installed.
     """
     template = _template()
-    from markupsafe import Markup
+    from markupsafe import Markup  # jinja2 brings it
 
     style, script = (files(__package__).joinpath(f"report.{kind}").read_text("utf-8") for kind in ("css", "js"))
     rights = [{one.right for one in row.rights} for row in report.principals]

@@ -55,7 +55,7 @@ _IN_ARN: Final = (
     r"|(?<=::)(?!\*:)(?:[^\d:/\s][^\d:/]{0,99}|[\dx*#?]{0,99}[x*#?][\dx*#?]{0,99})"
     r"(?=:(?:\w+-)?(?:role|user|root|profile|group)\b)"
 )
-# What every match of it begins with. This search takes a third of the time.
+# Every match of `_IN_ARN` begins with one of these signs, or follows these colons. This takes a third of the time.
 _MAY_HOLD: Final = re.compile(r"[<>${}]|::(?![0-9]{12}:)")
 _LIKELY: Final = ("arn", "aws", "iam", "", "111122223333", "role/x")
 

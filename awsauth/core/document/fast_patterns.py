@@ -34,7 +34,7 @@ _FLOW_WORD: Final = rf"{_NO_WORD}{_FIRST}[^\0- ,?\[\]{{}}\x7f]*(?<!:)"
 _VALUE: Final = rf"(?:{_WORD}|{_DOUBLE}|{_SINGLE})"
 _FLOW_VALUE: Final = rf"(?:{_FLOW_WORD}|{_DOUBLE}|{_SINGLE})"
 _ITEM: Final = rf"- +{_VALUE}{_TRAIL}"
-# Two runs of blanks never meet: the engine would try every way to divide a long one.
+# A value follows each comma. Two runs of blanks never meet: the engine would try every way to divide a long one.
 _FLOW_LIST: Final = rf"\[ *(?:{_FLOW_VALUE} *(?:, *(?!\])|(?=\])))*\]"
 _GAP: Final = r"[ \n]*"
 

@@ -142,7 +142,7 @@ def _may_be_plain(text: str, *, flow: bool) -> bool:
 
 
 def fits_one_line(text: str) -> bool:
-    """Whether `check_text` returns a text."""
+    """Whether a text fits on one visible line of a document (see `check_text`)."""
     return text != "" and text == visible(text.strip())
 
 

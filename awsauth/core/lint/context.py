@@ -73,7 +73,7 @@ def arn_problem(principal: str) -> str:
     return "arn-space" if visible != principal and problem != "not-an-arn" else problem
 
 
-# Almost all ARNs of roles with a path: all before the path, and the name.
+# Almost all ARNs of roles with a path. The groups are what stays without it. This takes less time than the other checks.
 _WITH_PATH: Final = r"(?a)(?!.{2049})(arn:aws:iam::\d{12}:role/)(?:[\w+=,.@-]+/)+((?!(?i:awsreserved))[\w+=,.@-]{1,64})"
 
 

@@ -70,7 +70,11 @@ def check_arguments(document: Document, policy: Policy | None) -> None:
 def in_texts(document: Document, policy: Policy | None = None, *, binary: int = 0, most: int = 0) -> list[Finding]:
     """Return the findings of `lint`, located in the data keys, with all fixes.
 
-    With `most`, at most so many of each kind are listed, if the document is larger than any real one.
+    Args:
+        document: The document.
+        policy: As for `lint`.
+        binary: The `binary_bytes` of `lint`.
+        most: The most findings of each kind, for a document that is larger than any real one; 0 for all.
     """
     context = LintContext(document, policy, binary)
     size = len(document.data) + len(context.items) + len(context.accounts) + len(context.groups)

@@ -37,7 +37,7 @@ class Rule(NamedTuple):
     def findings(self, context: LintContext, most: int | None = None) -> Iterator[Finding]:
         """Yield the findings in a document.
 
-        With `most`, yield at most so many. One more then says that there are others.
+        With `most`, yield no more than that, and then one that says that there are others.
         """
         matches = self.find(context)
         for match in islice(matches, most):

@@ -26,7 +26,7 @@ def _requests(verbs: Iterable[str], objects: Iterable[tuple[str, str]]) -> list[
     return [RbacRule(verb, resource, group) for verb in verbs for group, resource in objects]
 
 
-# Rights that lead to more rights, and what shows them: the requests of the verbs for the groups and resources.
+# Rights that lead to more rights. A rule gives one if it allows any of the requests.
 _RISKY: Final = {
     "secrets": _requests(sorted(_READS), [("", "secrets")]),
     "exec": _requests(["create", "get"], [("", "pods/exec"), ("", "nodes/proxy")]),

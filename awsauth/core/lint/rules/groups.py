@@ -46,7 +46,7 @@ def meant(group: str) -> str:
 def means_nodes(group: str) -> bool:
     """Whether a group is `system:nodes`, misspelt."""
     close = close_matches(re.sub("[^a-z]", "", group.lower()), ("systemnodes",), 1, 0.86)
-    return bool(close) and meant(group) == NODES  # that takes ten times as long
+    return bool(close) and meant(group) == NODES  # `meant` takes ten times as long
 
 
 def is_unclear(name: str) -> bool:
