@@ -175,18 +175,18 @@ def fmt_command(invocation: Invocation, /, *, check_only: bool) -> int:
     show a value in quotes.
     """
     manifest = ManifestFile(invocation.file).read().manifest if invocation.file else None
-    is_odd = manifest is not None and manifest.in_literal_blocks().text != manifest.text
+    has_odd_values = manifest is not None and manifest.in_literal_blocks().text != manifest.text
     invocation.normalizes = True
     with invocation.client() as client:
         document = client.read()
         changes = awsauth.normalize(document)
     reasons = [_reason(document, one) for one in changes if isinstance(one, awsauth.ReplaceText)]
-    reasons += ["a value of the file is not a literal block"] if is_odd else []
+    reasons += ["a value of the file is not a literal block"] if has_odd_values else []
     if not check_only:
         if changes or invocation.is_filter:
             with invocation.part_of_output("fixed"):
                 run_change(invocation, lambda client: client.plan(awsauth.normalize(client.read())))
-        elif is_odd and not invocation.how.dry_run:
+        elif has_odd_values and not invocation.how.dry_run:
             file = ManifestFile(invocation.file or "", normalize=True)
             state = file.read()
             file.write(state.manifest.data, state)

@@ -10,7 +10,7 @@ from awsauth.core.access import matching
 from awsauth.core.access.node_mappings import NODE_GROUPS, fits_no_node, is_node_mapping, still_admits
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import mapped_of
-from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList
+from awsauth.core.document.model import KIND, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.findings import AUTHENTICATION_MODE, SHADOWS, Finding, Severity, note, warning
 from awsauth.core.guards.context import GuardContext, GuardInput, violation
@@ -317,15 +317,12 @@ def _older_key(case: GuardInput, principal: str, mapped: MappingEntry) -> Key | 
     Returns None for a new entry.
     """
     for key in PRINCIPAL_KEYS:
-        before, after = (_entries(document.reading(key), principal) for document in (case.before, case.after))
+        # Perhaps others are among them, but none equals `mapped`.
+        readings = (document.reading(key) for document in (case.before, case.after))
+        before, after = ([one for _, one in mapped_of(reading, {principal})] for reading in readings)
         if mapped in after:
             return key if before.count(mapped) >= after.count(mapped) else None
     return "mapAccounts" if matching.account_of(principal) in case.before.accounts else None
-
-
-def _entries(reading: ParsedList, principal: str) -> list[MappingEntry]:
-    """Return the mappings of a principal, and perhaps others."""
-    return [mapped for _, mapped in mapped_of(reading, {principal})]
 
 
 def _gain(case: GuardInput, principal: str, old: matching.Outcomes, new: matching.Outcomes, key: Key) -> Finding:

@@ -49,13 +49,13 @@ def changed_lines(old: list[str], new: list[str]) -> list[LineChange]:
 def _trimmed(old: list[str], new: list[str], change: LineChange) -> LineChange:
     """Drop the lines at both ends of a change that are the same on both sides."""
     old_lines, new_lines = old[change.old_start : change.old_end], new[change.new_start : change.new_end]
-    start = _equal(zip(old_lines, new_lines, strict=False))
-    end = _equal(zip(reversed(old_lines[start:]), reversed(new_lines[start:]), strict=False))
+    start = _count_equal(zip(old_lines, new_lines, strict=False))
+    end = _count_equal(zip(reversed(old_lines[start:]), reversed(new_lines[start:]), strict=False))
     return LineChange(change.old_start + start, change.old_end - end, change.new_start + start, change.new_end - end)
 
 
-def _equal(pairs: Iterable[tuple[str, str]]) -> int:
-    """Return how many pairs of lines at the start are equal."""
+def _count_equal(pairs: Iterable[tuple[str, str]]) -> int:
+    """Return how many pairs at the start hold two equal lines."""
     return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])
 
 
