@@ -132,8 +132,8 @@ class TokenSource:
         with self._lock:
             keys = self._frozen()
         with translate_errors("The caller cannot be looked up", self.session, service="sts"):
-            own = {"aws_access_key_id": keys.access_key, "aws_secret_access_key": keys.secret_key}
-            client = self.session.new_client("sts", region_name=self.region, aws_session_token=keys.token, **own)
+            pair = {"aws_access_key_id": keys.access_key, "aws_secret_access_key": keys.secret_key}
+            client = self.session.new_client("sts", region_name=self.region, aws_session_token=keys.token, **pair)
             return str(client.get_caller_identity()["Arn"])
 
     def _frozen(self) -> ReadOnlyCredentials | EnvironmentKeys:

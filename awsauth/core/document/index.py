@@ -52,6 +52,7 @@ def mapped_of(reading: ParsedList, principals: Collection[str]) -> Sequence[Posi
         return reading.mapped_at(range(len(reading.entries)))
     if len(principals) == 1:
         return _candidates(reading, *principals)
+    # An entry that is a candidate for several principals is returned once.
     return sorted(dict(pair for principal in principals for pair in _candidates(reading, principal)).items())
 
 

@@ -260,7 +260,8 @@ class Search:
         known = dict(reading.positioned)
         similar = self._near.similar(known) if self._wide else {}
         lines = ", ".join(str(entry_location(self._document, reading, position).line) for position in found)
-        why = f"it never counts, because of equal entries the last one does{f', on line {lines}' if lines else ''}"
+        counts = f", on line {lines}" if lines else ""
+        shadowed = NearMiss("shadowed", f"it never counts, because of equal entries the last one does{counts}")
         for position in range(len(reading.entries)):
             mapped = known.get(position)
             if mapped is None:
@@ -268,7 +269,7 @@ class Search:
             elif position in found:
                 yield _Hit(position, *_found(reading, found, decided=decided))
             elif casefold_arn(mapped.principal) == self._target:
-                yield _Hit(position, "shadowed", NearMiss("shadowed", why))
+                yield _Hit(position, "shadowed", shadowed)
             elif mapped.sso is not None:
                 if self._near.is_sso_of(mapped.sso):
                     yield _Hit(position, "never", _SSO_OFF)

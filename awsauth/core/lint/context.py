@@ -1,4 +1,4 @@
-"""The document and its entries as lint rules see them, with shared tables."""
+"""The document and entries that lint rules see, and the matches that they yield."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class LintEntry:
         mapped: Its mapping, with escapes as Helm or Jinja renders them.
         arn: The principal in lower case.
         fault: Why no caller can have its ARN.
-        may_continue: Whether its ARN or username may be more than one line.
+        may_continue: Whether its ARN or username may stand on more than one line.
     """
 
     __slots__ = ("_groups", "_position", "arn", "context", "fault", "mapped", "may_continue", "reading")
@@ -174,7 +174,7 @@ class LintEntry:
         self.arn = mapped.principal.lower()
         self._groups: dict[str, Scalar] | None = None
         self.fault = "" if reading.key == "mapAccounts" or mapped.sso else arn_problem(mapped.principal)
-        # YAML puts white space between the lines of a value. No plain form has such a value.
+        # YAML puts white space between the lines of a value. Only the full reader, which keeps `root`, reads such values.
         self.may_continue = reading.root is not None and any(len(text.split()) > 1 for text in mapped[:2])
         if self.fault and self.may_continue and continuation(reading.text, self.layout.field(ARN_FIELD[reading.key])):
             self.fault = "continued-value"
