@@ -188,7 +188,7 @@ OutputFormat = Literal["text", "json", "markdown", "github", "csv", "html", "sar
 VERSION: Final = 1
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False, repr=False)  # nothing compares or prints one, and methods take time to make
 class Invocation:
     """One run of a command.
 

@@ -45,7 +45,7 @@ class OutputError(Exception):
     """The output cannot be written, as on a full disk."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # as for `Invocation`
 class Output:
     """Where a command prints; it leaves out colors where they are not wanted.
 
