@@ -151,7 +151,6 @@ _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "shadowed": "="}
 _SIGN_WORDS: Final = {"added": "Added", "removed": "Removed", "changed": "Changed", "shadowed": "Same as before, for"}
 
 
-@collecting_later
 def diff(before: Document, after: Document) -> Diff:
     """Return the difference from one document to another.
 
@@ -160,6 +159,11 @@ def diff(before: Document, after: Document) -> Diff:
     """
     for document in (before, after):
         check_document(document)
+    return _difference(before, after)
+
+
+@collecting_later  # not on `diff`: a call with wrong arguments would look like an internal error
+def _difference(before: Document, after: Document) -> Diff:
     old, new = before.data, after.data
     changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
     mappings = tuple([found for key in KEYS if key in changed for found in _mappings(key, before, after)])
@@ -184,8 +188,6 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
     others = [document for document in (before, after) if document.data.keys() & {"mapUsers", "mapAccounts"}]
-    if not others:
-        return True
     users = (mapped_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
     return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 

@@ -269,6 +269,15 @@ def test_errors_of_this_library_interrupts_and_wrong_calls_pass() -> None:
         fail(nothing=1)  # type: ignore[call-arg]
 
 
+def test_a_wrong_call_of_a_public_function_is_a_type_error() -> None:
+    """It is not taken for an internal error, whatever decorates the function."""
+    functions = [value for name in awsauth.__all__ if inspect.isfunction(value := getattr(awsauth, name))]
+    assert awsauth.diff in functions
+    for function in functions:
+        with pytest.raises(TypeError, match="unexpected keyword argument 'nothing'"):
+            function(nothing=1)
+
+
 def test_the_signature_and_the_text_of_a_guarded_function_stay() -> None:
     assert list(inspect.signature(awsauth.merge).parameters) == ["document", "changes"]
     assert (awsauth.merge.__doc__ or "").startswith("Return the document with all changes made")
