@@ -13,7 +13,7 @@ from awsauth.aws.trust_policy import trust_in_ec2
 from awsauth.core.document.index import mapped_of
 from awsauth.core.document.model import KEYS, MappingEntry
 from awsauth.core.goyaml import libyaml_nodes as nodes
-from awsauth.core.lint import context
+from awsauth.core.lint import arn_problems
 from awsauth.core.lint.context import LintContext
 from awsauth.core.manifest.edit_buffer import from_buffer, to_buffer, with_marks
 from awsauth.core.manifest.locate import origins
@@ -248,10 +248,10 @@ def test_a_path_is_found_at_once_and_otherwise_alike(monkeypatch: pytest.MonkeyP
         "arn:aws:IAM::111122223333:role/a/ci",
         "arn:aws:iam::111122223333:user/a/ci",
     ]
-    at_once = [(context.arn_problem(arn), context.bare.__wrapped__(arn)) for arn in arns]
+    at_once = [(arn_problems.arn_problem(arn), arn_problems.bare.__wrapped__(arn)) for arn in arns]
     assert at_once[0] == ("role-path", "arn:aws:iam::111122223333:role/ci")
-    monkeypatch.setattr(context, "_WITH_PATH", "(?!)")
-    assert [(context.arn_problem(arn), context.bare.__wrapped__(arn)) for arn in arns] == at_once
+    monkeypatch.setattr(arn_problems, "_WITH_PATH", "(?!)")
+    assert [(arn_problems.arn_problem(arn), arn_problems.bare.__wrapped__(arn)) for arn in arns] == at_once
 
 
 def test_words_resemble_each_other_by_their_letters_in_order() -> None:

@@ -22,7 +22,7 @@ from awsauth.core.document import fast_patterns as plain_forms, repairs
 from awsauth.core.document.document import Document
 from awsauth.core.explain import candidates
 from awsauth.core.goyaml import libyaml_nodes as nodes, plain_nodes, scalars
-from awsauth.core.lint import context
+from awsauth.core.lint import arn_problems, context
 from awsauth.core.lint.rules import arns, nodes as rules, structure, templates
 from awsauth.core.manifest import locate, outer_edits, source
 from awsauth.core.text import display, lines
@@ -93,9 +93,9 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         (re.compile(context._ESCAPED), "search"),
         (re.compile(context._ESCAPED), "sub"),
     ],
-    "core.lint.context.arn_problem": [(re.compile(context._WITH_PATH), "fullmatch")],
-    "core.lint.context.bare": [
-        (re.compile(expression), "fullmatch") for expression in (context._WITH_PATH, context._IN_DISORDER)
+    "core.lint.arn_problems.arn_problem": [(re.compile(arn_problems._WITH_PATH), "fullmatch")],
+    "core.lint.arn_problems.bare": [
+        (re.compile(expression), "fullmatch") for expression in (arn_problems._WITH_PATH, arn_problems._IN_DISORDER)
     ],
     "core.lint.rules.arns.not_an_arn": [(re.compile(arns._RESOURCE), "match")],
     "core.lint.rules.nodes._callers": [

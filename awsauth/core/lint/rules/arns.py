@@ -14,7 +14,8 @@ from awsauth.core.document.repairs import in_ascii, typography
 from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.goyaml.scalars import write_scalar
-from awsauth.core.lint.context import LintContext, LintEntry, Match, arn_problem, bare, has_invisible, has_several
+from awsauth.core.lint.arn_problems import arn_problem, bare, has_several
+from awsauth.core.lint.context import LintContext, LintEntry, Match, has_invisible
 from awsauth.core.lint.rule import arn_rule, rule
 from awsauth.core.text.display import quoted
 

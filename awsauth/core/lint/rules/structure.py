@@ -14,7 +14,8 @@ from awsauth.core.document.repairs import respelt
 from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
 from awsauth.core.goyaml.nodes import Node
-from awsauth.core.lint.context import LintContext, Match, bare
+from awsauth.core.lint.arn_problems import bare
+from awsauth.core.lint.context import LintContext, Match
 from awsauth.core.lint.rule import rule
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
