@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import pytest
+
 from awsauth.client import AwsAuthClient
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.cluster.facts import Binding, Bindings
@@ -196,8 +198,12 @@ def test_the_path_of_a_role_is_no_condition_of_its_access_entry() -> None:
     assert [str(one) for one in row.rights] == ["cluster-admin"]
 
 
-def test_no_principal_of_an_account_has_a_path_in_its_username() -> None:
-    name = "arn:aws:iam::444455556666:role/team/guest"
+@pytest.mark.parametrize(
+    "name",
+    ["arn:aws:iam::444455556666:role/team/guest", "arn:aws:iam::777788889999:user/guest"],
+    ids=["with a path", "of another account"],
+)
+def test_an_account_has_no_rights_of_a_username_that_none_of_its_principals_has(name: str) -> None:
     bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
     facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
     document = Document({"mapAccounts": '- "444455556666"'})
@@ -302,12 +308,3 @@ def test_a_role_without_its_path_is_the_one_that_iam_has() -> None:
     view = access_view(document, EntriesState(), {})
     (row,) = access_report("x", MADE, document, view, ReportFacts((), {}, iam=iam)).principals
     assert row.iam == IamStatus(exists=True, created=MADE)
-
-
-def test_an_account_has_no_rights_of_principals_of_another_one() -> None:
-    name = "arn:aws:iam::777788889999:user/guest"
-    bound = Bindings({name: (Binding("ClusterRoleBinding", "guest", "", "ClusterRole", "cluster-admin"),)})
-    facts = ReportFacts((), {}, rbac=Rbac(bound, {("ClusterRole", "", "cluster-admin"): EVERYTHING}))
-    document = Document({"mapAccounts": '- "444455556666"'})
-    (row,) = access_report("x", MADE, document, access_view(document, EntriesState(), {}), facts).principals
-    assert row.rights == ()
