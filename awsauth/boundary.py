@@ -149,8 +149,9 @@ class _Unpacked:
 def _keywords(function: Callable[..., Any]) -> dict[str, str]:
     """Return the keywords, with types, that a function takes from a `TypedDict`."""
     unpacked = next((kind for kind in function.__annotations__.values() if str(kind).startswith("Unpack[")), "")
-    kind = function.__globals__.get(unpacked.removeprefix("Unpack[").removesuffix("]"))
-    hints = kind.__annotations__ if kind else {}
+    if not unpacked:
+        return {}
+    hints = function.__globals__[unpacked.removeprefix("Unpack[").removesuffix("]")].__annotations__
     return {name: getattr(hint, "__forward_arg__", hint) for name, hint in hints.items()}
 
 
