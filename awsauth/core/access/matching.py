@@ -284,6 +284,12 @@ def lost_groups(before: Outcomes, after: Outcomes) -> list[str]:
     return sorted(certain | (_in_any(before) - _in_any(after)))
 
 
+def shuts_out(before: Outcomes, after: Outcomes) -> bool:
+    """Whether callers other than EC2 instances lose access, certainly or perhaps."""
+    old, new = ({needs_instance(mapped) for mapped in outcomes} for outcomes in (before, after))
+    return True in new - old or False in old - new
+
+
 def gains(before: Outcomes, after: Outcomes) -> bool:
     """Whether a principal gets a username or group that it did not certainly have."""
     return bool(lost_groups(after, before) or _usernames(after) - _usernames(before))
@@ -295,7 +301,7 @@ def reduces_access(before: Access, after: Access) -> bool:
         return True
     for principal, old in before.by_principal.items():
         new = after.by_principal.get(principal, ())
-        is_less = new != old and (not new or lost_groups(old, new) or _usernames(old) != _usernames(new))
+        is_less = new != old and (shuts_out(old, new) or lost_groups(old, new) or _usernames(old) != _usernames(new))
         if is_less and can_match(principal):
             return True
     # A principal that had access by its account gets the username of its new mapping.

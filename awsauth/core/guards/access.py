@@ -228,7 +228,7 @@ def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, case: Gu
     hint = f"Ask another administrator to make the change, or leave your own {own} as it is."
     if not new:
         loss = "no longer have access after the change"
-    elif any(map(matching.needs_instance, new)) and not any(map(matching.needs_instance, old)):
+    elif matching.shuts_out(old, new):
         loss = f"no longer have access after the change: {matching.INSTANCES_ONLY} is for EC2 instances only"
     elif lost:
         loss = f"lose {_groups(lost, case)}"

@@ -21,7 +21,7 @@ from awsauth.core.access.matching import (
 from awsauth.core.arn import LONGEST_ARN
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
-from tests.support.changed import PREFIX, USERS, role, roles, user, users
+from tests.support.changed import DNS, PREFIX, USERS, role, roles, user, users
 
 ACCOUNT = Document({"mapAccounts": '["111122223333"]'})
 
@@ -217,14 +217,16 @@ def test_a_group_is_lost_when_it_was_certain_or_possible_before() -> None:
         (roles(role("a", "a")), roles(role("A", "a", "g")), False),
         (roles(role(f"{PREFIX}/path/a")), roles(), False),
         (roles(role("a", "1"), role("a", "2")), roles(role("a", "2")), False),
+        (roles(role("a", "a", "g")), roles(role("a", "a", "g", DNS)), True),
+        (roles(role("a", "a", DNS)), roles(role("a", "a", DNS, "g")), False),
         (Document({"mapAccounts": '["1", "2"]'}), Document({"mapAccounts": '["2"]'}), True),
         (ACCOUNT, Document({**ACCOUNT.data, **roles(role("a")).data}), True),
         (ACCOUNT, Document({**ACCOUNT.data, **roles(role(f"{PREFIX}/path/a")).data}), False),
         (ACCOUNT, Document({**ACCOUNT.data, **roles(role("arn:aws:iam::444455556666:role/a")).data}), False),
     ],
     ids=[
-        *("added", "removed", "group", "username", "more", "never matched", "shadowed", "account"),
-        *("mapped instead", "never matches", "of another account"),
+        *("added", "removed", "group", "username", "more", "never matched", "shadowed"),
+        *("instances only", "still instances only", "account", "mapped instead", "never matches", "of another account"),
     ],
 )
 def test_a_change_takes_away_what_somebody_had(before: Document, after: Document, *, does: bool) -> None:

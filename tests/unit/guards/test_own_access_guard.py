@@ -95,6 +95,27 @@ def test_of_two_spellings_one_that_makes_the_username_undefined_is_refused() -> 
     assert refused(before, users(user("me", "me", "view"), user("ME", "me", "view")), known) == []
 
 
+ANY, INSTANCES = ["view"], ["view", DNS]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "messages"),
+    [
+        ((ANY, INSTANCES), (INSTANCES, INSTANCES), 1),
+        ((ANY, ANY), (ANY, INSTANCES), 1),
+        ((INSTANCES, INSTANCES), (INSTANCES, INSTANCES), 0),
+    ],
+    ids=["no longer possible", "no longer certain", "as before"],
+)
+def test_of_two_spellings_no_more_may_be_for_instances_only(
+    before: tuple[list[str], ...], after: tuple[list[str], ...], messages: int
+) -> None:
+    """The username stays, and no group goes: one more group is for instances only."""
+    sides = [users(user("me", "me", *first), user("ME", "me", *second)) for first, second in (before, after)]
+    found = [one.message for one in run_guards(*sides, GuardContext(caller_arn=f"{USERS}/me"))]
+    assert ["is for EC2 instances only" in message for message in found] == [True] * messages
+
+
 def test_a_caller_that_aws_auth_does_not_map_is_told_so() -> None:
     """It gets in by something else, and the change does not touch that: the guard says so and rests."""
     [found] = run_guards(roles(role("me", "me", "view")), roles(), GuardContext(caller_arn=f"{PREFIX}/creator"))
