@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from awsauth.boundary import caused_by
 from awsauth.cli.command import DONE, INTERRUPTED, MEANINGS, READER_GONE, UNFIT, AwsAuthGroup, awsauth_command
 from awsauth.cli.completion import COMPLETION, SHELLS
-from awsauth.cli.invocation import Invocation
+from awsauth.cli.invocation import Invocation, OutputFormat
 from awsauth.cli.output import Output, OutputError, drop_output
 from awsauth.version import __version__
 
@@ -58,6 +58,8 @@ _ELSEWHERE: Final = {"list": "get", "delete": "remove"}  # by name of a command 
 
 class Program(AwsAuthGroup):
     """All commands."""
+
+    outputs = get_args(OutputFormat)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of the commands in the order of the help."""

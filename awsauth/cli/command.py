@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Container, Sequence
 from functools import partial
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import click
 
@@ -153,7 +153,13 @@ VERIFIED: Final = (
 
 
 class _Sectioned(click.Command):
-    """A command whose help shows the shared options in sections."""
+    """A command whose help shows the shared options in sections.
+
+    Attributes:
+        outputs: Its output formats; for a group, those of its commands.
+    """
+
+    outputs: Sequence[OutputFormat] = ("text", "json", "markdown")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], _CHANGE: [], _CONNECTION: [], _OUTPUT: []}
@@ -185,7 +191,7 @@ class AwsAuthCommand(_Sectioned):
         changes: Sequence[SectionedOption] = (),
         writes: bool = False,
         connection: Container[str] = _ALL,
-        outputs: Sequence[OutputFormat] = ("text", "json", "markdown"),
+        outputs: Sequence[OutputFormat] = _Sectioned.outputs,
         **attributes: Any,
     ) -> None:
         super().__init__(*args, **attributes)
@@ -260,7 +266,11 @@ class AwsAuthGroup(_Sectioned, click.Group):
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.params += _shared(get_args(OutputFormat))
+        self.params += _shared(self.outputs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands in the order in which they were added."""
+        return list(self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands before the options."""

@@ -104,5 +104,5 @@ def _undo_command(invocation: Invocation, /) -> int:
     return _run(invocation, MigrationChoices(), lambda migration: migration.undo)
 
 
-for _command in (_plan_command, _status_command, _apply_command, _finish_command, _undo_command):
+for _command in (_plan_command, _apply_command, _status_command, _finish_command, _undo_command):
     migrate_command.add_command(_command)

@@ -76,6 +76,18 @@ def test_the_help_shows_no_connection_that_is_refused() -> None:
     assert not {"--assume-role", "--context", "--kubeconfig", "--file", "--as", "--as-group", "--policy"} & set(shown)
 
 
+def test_a_group_lists_its_commands_in_the_order_of_their_use() -> None:
+    listed = run("migrate", "--help").out.split("Commands:")[1].split("\n\n")[0]
+    assert re.findall(r"^  (\w+)", listed, re.MULTILINE) == ["plan", "apply", "status", "finish", "undo"]
+
+
+@pytest.mark.parametrize(("words", "group"), [one for one in COMMANDS if isinstance(one[1], click.Group)])
+def test_a_group_offers_the_outputs_that_one_of_its_commands_has(words: tuple[str, ...], group: Any) -> None:
+    found = (command.outputs for names, command in COMMANDS if names[: len(words)] == words != names)
+    [offered] = (param.type.choices for param in group.params if param.name == "output")
+    assert set(offered) == {name for outputs in found for name in outputs}
+
+
 def test_what_is_to_be_copied_is_not_wrapped() -> None:
     line = "    awsauth completion bash > ~/.local/share/bash-completion/completions/awsauth\n"
     assert line in run("completion", "--help", env={"COLUMNS": "80"}).out

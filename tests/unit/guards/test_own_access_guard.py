@@ -111,8 +111,8 @@ def test_of_two_spellings_no_more_may_be_for_instances_only(
     before: tuple[list[str], ...], after: tuple[list[str], ...], messages: int
 ) -> None:
     """The username stays, and no group goes: one more group is for instances only."""
-    sides = [users(user("me", "me", *first), user("ME", "me", *second)) for first, second in (before, after)]
-    found = [one.message for one in run_guards(*sides, GuardContext(caller_arn=f"{USERS}/me"))]
+    old, new = (users(user("me", "me", *first), user("ME", "me", *second)) for first, second in (before, after))
+    found = [one.message for one in run_guards(old, new, GuardContext(caller_arn=f"{USERS}/me"))]
     assert ["is for EC2 instances only" in message for message in found] == [True] * messages
 
 
