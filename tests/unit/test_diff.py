@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,29 @@ def test_the_diff_leads_from_one_text_to_the_other(edit: tuple[str, list[Splice]
     assert (patch == "") == (text == after)
     if patch:
         assert applied(text, patch) == after
+
+
+@given(edits())
+def test_around_the_changes_three_lines_are_shown_where_there_are_three(edit: tuple[str, list[Splice]]) -> None:
+    text, splices = edit
+    last = len(text.removesuffix("\n").split("\n")) if text else 0
+    for hunk in re.split(r"^@@ -", unified("text", text, spliced(text, splices)), flags=re.MULTILINE)[1:]:
+        heading, *body = hunk.splitlines()
+        start, _, count = heading.partition(" ")[0].partition(",")
+        above = len(list(takewhile(lambda line: line[:1] == " ", body)))
+        below = len(list(takewhile(lambda line: line[:1] == " ", (line for line in body[::-1] if line[:1] != "\\"))))
+        first, end = int(start) - (count != "0"), int(start) - (count != "0") + int(count or 1)
+        assert (above, below) == (min(3, first + above), min(3, last - end + below))
+
+
+@pytest.mark.parametrize("copies", [2, 3, 6])
+def test_the_diff_of_an_edit_is_that_of_the_two_texts(copies: int) -> None:
+    """The edit removes the first copies, and equal lines may stand for them."""
+    others = "".join(f"- rolearn: {CI}{number}\n  username: ci\n" for number in range(3))
+    before = awsauth.Document({"mapRoles": f"- rolearn: {CI}\n  username: ci\n" * copies + others})
+    after = awsauth.merge(before, [awsauth.Deduplicate()])
+    anew = awsauth.diff(awsauth.Document(before.data), awsauth.Document(after.data))
+    assert awsauth.diff(before, after).texts == anew.texts
 
 
 @pytest.mark.skipif(shutil.which("patch") is None, reason="no patch program here")

@@ -117,7 +117,7 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
     if not known or known.text is not before.text:
         old, new = _differing(before, after, unchanged)
         mappings = [mapped for _, mapped in before.mapped_at(old) + after.mapped_at(new)]
-        known = CachedDiff(before.text, before.remembered.candidates, unchanged, old, new, mappings)
+        known = CachedDiff(before.text, before.remembered.candidates, old, new, mappings)
         after.remembered.compared = known
     return known
 
