@@ -26,7 +26,7 @@ class PendingChange(NamedTuple):
         is_snapshot: Whether only the present state is recorded.
         sync: What a sync does.
         owners: The records of owners after the change, as annotations; None if they stay.
-        is_held: Whether a revision is known to hold the present state.
+        is_head_sound: Whether the revision that the object names is known to exist unaltered.
     """
 
     snapshot: Snapshot
@@ -35,7 +35,7 @@ class PendingChange(NamedTuple):
     is_snapshot: bool = False
     sync: SyncReport | None = None
     owners: Mapping[str, str] | None = None
-    is_held: bool = False
+    is_head_sound: bool = False
 
     @property
     def changes_something(self) -> bool:

@@ -60,7 +60,7 @@ class Recorder:
         self._named = snapshot.head
         numbers = self._numbers(snapshot.head)
         before = self._outside.info.head if self._outside else snapshot.head
-        if snapshot.exists and not proposal.is_snapshot and not self._is_held(proposal):
+        if snapshot.exists and not proposal.is_snapshot and not self._has_revision(proposal):
             self._outside = self._post(self._draft(next(numbers), before, proposal, "outside"))
             before = self._outside.info.head
         kind: RevisionKind = "snapshot" if proposal.is_snapshot else "sync" if proposal.sync else "change"
@@ -84,7 +84,7 @@ class Recorder:
                 yield number
         yield from count(number + 1)
 
-    def _is_held(self, proposal: PendingChange) -> bool:
+    def _has_revision(self, proposal: PendingChange) -> bool:
         """Whether a revision holds the present state.
 
         Only a change that takes text away has to make sure of it.
@@ -92,7 +92,7 @@ class Recorder:
         snapshot, merged = proposal.snapshot, proposal.merged
         if self._outside and self._outside.info.head.is_of(snapshot.data, snapshot.binary_data):
             return True
-        is_known = proposal.is_held or merged.only_adds or merged.after is merged.before
+        is_known = proposal.is_head_sound or merged.only_adds or merged.after is merged.before
         return snapshot.own_head is not None if is_known else is_held(self.store, snapshot)
 
     def _draft(self, number: int, before: Head | None, proposal: PendingChange, kind: RevisionKind) -> Revision:

@@ -94,7 +94,7 @@ class SyncProposal:
             findings += _unmanaged(live, [*records.values(), *self.desired.values()])
         snapshot = snapshot._replace(findings=(*snapshot.findings, *_gitops(snapshot)))
         merged = merged._replace(findings=(*findings, *merged.findings))
-        return PendingChange(snapshot, merged, sync=report, owners=owners, is_held=kept.is_held)
+        return PendingChange(snapshot, merged, sync=report, owners=owners, is_head_sound=kept.is_head_sound)
 
     def settle(self, report: SyncReport, records: Records, begun: Sequence[Finding] = ()) -> None:
         """Check the acts; another proposal has to have the same.
@@ -244,13 +244,13 @@ class KeptRecords(NamedTuple):
         lost: The last records of owners without a readable record in the object.
         newest: The records in the revision of the object; those of a file are the present ones.
         unproven: The owners whose record comes from a revision that the object does not prove.
-        is_held: Whether the object names a revision that exists, and that was not altered.
+        is_head_sound: Whether the revision that the object names exists, and was not altered.
     """
 
     lost: Records
     newest: Records
     unproven: Collection[str] = ()
-    is_held: bool = False
+    is_head_sound: bool = False
 
 
 def kept_records(
@@ -270,7 +270,7 @@ def kept_records(
     """
     past, head, is_file = _Past(store), snapshot.head, bool(owners_of(snapshot.annotations) and not snapshot.uid)
     newest = past.read(head.number, head.digest) if head else None
-    is_held, copy = newest is not None, newest or {}
+    is_head_sound, copy = newest is not None, newest or {}
     chain, line = [], []
     if of_all or not (head or is_file) or {*owners} - recorded.keys() - copy.keys():
         listing = store.list_revisions()
@@ -287,7 +287,7 @@ def kept_records(
     taken = {name for record in recorded.values() for name in record}
     lost = {owner: {name: last for name, last in lost[owner].items() if name not in taken} for owner in sorted(lost)}
     lost = {owner: record for owner, record in lost.items() if any(name in live for name in record)}
-    return KeptRecords(lost, {**copy, **(recorded if is_file else {})}, unproven, is_held)
+    return KeptRecords(lost, {**copy, **(recorded if is_file else {})}, unproven, is_head_sound)
 
 
 def _in_effect(infos: Iterable[RevisionInfo]) -> Iterator[RevisionInfo]:
