@@ -10,6 +10,7 @@ import pytest
 
 from awsauth.client import AwsAuthClient
 from awsauth.core.entries.model import AccessEntry, AccessPolicy, EntriesState
+from awsauth.core.report.rbac import RbacRule
 from awsauth.core.report.who_can import who_has_right
 from awsauth.errors import ForbiddenError
 from awsauth.kube.rbac import read_rbac
@@ -136,3 +137,24 @@ def test_a_role_in_a_namespace_gives_the_right_to_the_namespace(cluster: Cluster
     found = [client.who_can("get", "namespaces/default"), client.who_can("get", "namespaces/kube-system")]
     found.append(client.who_can("list", "namespaces"))
     assert [[grant.principal for grant in grants] for grants in found] == [[f"{PREFIX}/ci"], [], []]
+
+
+def test_a_named_object_is_created_by_a_rule_for_it_if_it_is_applied(cluster: Cluster) -> None:
+    """The API server knows the name of an applied object, and not of a posted one, before it is made."""
+    cluster.put_aws_auth(roles(role("ci", "ci", "makers")).data)
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["db"], "verbs": ["create", "patch"]}
+    user = cluster.user([rule], namespace="default")
+    makers = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "makers"}
+    rbac_sets.bind(cluster.api, "make", [makers], user.name, kind="Role", namespace="default")
+    client = AwsAuthClient.from_kubeconfig(path=cluster.kubeconfig)
+    rbac_sets.await_seen(cluster.api)
+    of = {name: RbacRule("create", "configmaps", "", name, "default") for name in ("db", "web", "")}
+    assert rbac_sets.allowed(cluster.api, ((rule, "x", ("makers",)) for rule in of.values())) == [True, False, False]
+    found = [client.who_can("create", f"cm/{name}".rstrip("/"), namespace="default") for name in of]
+    assert [[grant.principal for grant in grants] for grants in found] == [[f"{PREFIX}/ci"], [], []]
+
+    path = "/api/v1/namespaces/default/configmaps"
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "db"}}
+    assert cluster.api.request("POST", path, made, token=user.token).status == 403
+    applied = {"token": user.token, "content_type": "application/apply-patch+yaml"}
+    assert cluster.api.request("PATCH", f"{path}/db?fieldManager=x", made, **applied).status == 201
