@@ -178,15 +178,16 @@ class Right(NamedTuple):
     def covers(self, namespace: str) -> bool:
         """Whether it counts in a namespace.
 
-        ``*`` stands for any, and an empty text for the whole cluster.
+        ``*`` stands for any, and an empty text for the whole cluster. In the whole cluster, only a right without
+        namespaces counts. An access policy for the namespace ``*`` has one, and AWS does not describe another effect.
         """
-        return not self.namespaces or namespace == ANY or any(fnmatchcase(namespace, one) for one in self.namespaces)
+        is_inside = namespace == ANY or any(fnmatchcase(namespace, one) for one in self.namespaces)
+        return not self.namespaces or (namespace != "" and is_inside)
 
     def allowing(self, asked: RbacRule) -> PolicyRule | None:
         """Return the first rule that allows a request, or None."""
-        if not self.covers(asked.namespace):
-            return None
-        return next((rule for rule in self.rules or () if rule.allows(asked)), None)
+        rules = self.rules if self.covers(asked.namespace) else None
+        return next((rule for rule in rules or () if rule.allows(asked)), None)
 
     def allowing_named(self, asked: RbacRule) -> tuple[PolicyRule, ...]:
         """Return the rules that allow a request, but only for objects that they name."""

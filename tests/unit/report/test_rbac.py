@@ -174,6 +174,14 @@ def test_a_policy_in_namespaces() -> None:
     assert not admin.allowing(RbacRule("get", "nodes"))
 
 
+def test_a_policy_in_all_namespaces_does_not_count_in_the_whole_cluster() -> None:
+    admin = of_policy("AmazonEKSClusterAdminPolicy", "*")
+    assert [admin.covers(one) for one in ("web", ANY, "")] == [True, True, False]
+    assert admin.allowing(RbacRule("get", "pods", namespace="web"))
+    assert not admin.allowing(RbacRule("get", "nodes"))
+    assert not admin.allowing(RbacRule("get", "/metrics"))
+
+
 def test_the_published_policies_name_their_source() -> None:
     found = published_policies()
     assert found.address.startswith("https://docs.aws.amazon.com/eks/latest/userguide/")
