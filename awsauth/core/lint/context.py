@@ -14,7 +14,7 @@ from awsauth.core.document.index import grouped, kept_under
 from awsauth.core.document.model import ARN_FIELD, KEYS, Groups, Key, Scalar, continuation
 from awsauth.core.findings import Location, Severity
 from awsauth.core.lint.arn_problems import arn_problem, bare
-from awsauth.core.text.display import quoted, without_invisible
+from awsauth.core.text.display import listed, quoted, without_invisible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -249,18 +249,22 @@ class LintContext:
         items = [item for item in self.items if is_one(item.mapped)]
         if not self.is_readable or any(item in counted and can_match(item.mapped.principal) for item in items):
             return
-        dropped = [one for one in self.parsed if one.location and word in one.location.text]
         ignored = [key for key, text in self.document.data.items() if word in text and key not in KEYS]
-        ignored = [key for key in ignored if key.lower().startswith("map")]
-        if count := len(items) + len(dropped) + len(ignored):
-            code, location = (dropped[0].code, dropped[0].location) if dropped else ("unknown-data-key", None)
-            if items:
-                code, location = self._why(items[0]), items[0].location()
-            which = "The only mapping" if count == 1 else f"Each of the {count} mappings"
-            place = f"on line {self.document.place_of(location).line}, " if location else ""
-            message = f"{which} {kind} has no effect: {place}the finding {quoted(code)} says why."
-            match = match._replace(message=message, hint="Correct it as that finding says.", location=location)
+        found: list[tuple[str, Location | None]] = [(self._why(item), item.location()) for item in items]
+        found += [(one.code, one.location) for one in self.parsed if one.location and word in one.location.text]
+        found += [("unknown-data-key", None) for key in ignored if key.lower().startswith("map")]
+        if found:
+            which = "The only mapping" if len(found) == 1 else f"Each of the {len(found)} mappings"
+            reasons = [self._reason(code, places[0]) for code, places in grouped(found).items()]
+            message = f"{which} {kind} has no effect: {listed(reasons, 5, '; ', ', and ')}."
+            hint = "Correct it as that finding says." if len(reasons) == 1 else "Correct each as its finding says."
+            match = match._replace(message=message, hint=hint, location=found[0][1])
         yield match
+
+    def _reason(self, code: str, location: Location | None) -> str:
+        """Return a sentence that names a finding and its line."""
+        place = f"on line {self.document.place_of(location).line}, " if location else ""
+        return f"{place}the finding {quoted(code)} says why"
 
     def _why(self, item: LintEntry) -> str:
         """Return the code of the finding that says why a mapping does not count."""

@@ -136,7 +136,29 @@ def test_the_only_administrator_is_named_with_the_finding_that_says_why(
 def test_several_are_counted() -> None:
     wrong = NODE.replace("111122223333", "1234")
     finding = note({"mapRoles": ADMIN + wrong + wrong.replace("/n", "/m")})
-    assert finding.message.startswith("Each of the 2 mappings of nodes has no effect: on line 4, ")
+    assert finding.message == (
+        "Each of the 2 mappings of nodes has no effect: on line 4, the finding `account-digits` says why."
+    )
+    assert finding.hint == "Correct it as that finding says."
+
+
+def test_of_several_each_cause_is_named_once() -> None:
+    wrong = NODE.replace("111122223333", "1234")
+    finding = note({"mapRoles": ADMIN + wrong + NODE.replace("/n\n", "/team/n\n") + wrong.replace("/n", "/m")})
+    assert finding.message == (
+        "Each of the 3 mappings of nodes has no effect: on line 4, the finding `account-digits` says why; "
+        "on line 7, the finding `role-path` says why."
+    )
+    assert finding.hint == "Correct each as its finding says."
+
+
+def test_at_most_five_causes_are_named() -> None:
+    arns = (f'"{ROLE}/a "', f"{ROLE}/t/b", f"{ROLE}/*", "x", f"{SSO}A", "arn:aws:iam::1:user/c")
+    admins = "".join(f"- rolearn: {arn}\n  username: x\n  groups: [system:masters]\n" for arn in arns)
+    message = note({"mapRoles": admins}, "no-administrator").message
+    assert message.startswith("Each of the 6 mappings to `system:masters` has no effect: on line 1, ")
+    assert message.count("says why") == 5
+    assert message.endswith(" says why, and 1 more.")
 
 
 @pytest.mark.parametrize("data", [
