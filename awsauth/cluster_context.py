@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import EntriesState
     from awsauth.core.migration.plan import MigrationFacts
+    from awsauth.core.report.rbac import Rbac
     from awsauth.kube.transport import Transport
     from awsauth.stores.store import Snapshot, Store
 
@@ -148,23 +149,24 @@ class ClusterContext:
         return (*other_writers(ObjectMetadata(*marks, snapshot.head, history), change.before, change.after), *notes)
 
     def findings(
-        self, document: Document, of_text: Iterable[Finding] = (), *, exists: bool = True, iam: IamFacts | None = None
+        self, snapshot: Snapshot, known: Iterable[Finding] = (), iam: IamFacts | None = None, rbac: Rbac | None = None
     ) -> tuple[Finding, ...]:
-        """Return the findings of a check: the cluster's own, and those of the text.
+        """Return the findings of a check: the cluster's own, and `known` ones.
 
-        Findings of the text that the cluster refutes are left out.
+        Known findings that the cluster refutes are left out.
 
         Without a mapping, administrators can exist by RBAC or an access entry, and nodes can join by an access entry.
-        IAM is asked about access entries, unless its facts are given.
+        The bindings of RBAC are read, and IAM is asked about access entries, unless their facts are given.
         """
         from awsauth.core.cluster import findings as cluster
         from awsauth.core.entries.findings import IamFacts, entry_findings  # few changes need them
 
+        document = snapshot.document
         notes: list[Finding] = []
         found: list[Finding] = []
         state = self.entries_state()
         entries = state.entries or ()
-        if bindings := self._bindings(notes):
+        if bindings := rbac.bindings if rbac else self._bindings(notes):
             found += cluster.bound(document, bindings)
         nodes, evidence = self._nodes(notes)
         if nodes is not None:
@@ -179,12 +181,12 @@ class ClusterContext:
                 found += cluster.replaced_sso_roles(document, or_note(self.eks.sso_roles, notes, "the SSO roles") or ())
         owners = or_note(lambda: read_revision_owners(self.transport), notes, "the revisions") or {}
         found += cluster.owned_revisions(owners)
-        if not exists:
+        if not snapshot.exists:
             found += cluster.absent(state.mode)
         has_admin = cluster.CLUSTER_ADMIN in {one.code for one in found} or any(one.is_administrator for one in entries)
         has_nodes = state.mode == "API" or any(one.lets_nodes_in for one in entries)
         refuted = {"no-administrator": has_admin, "no-node-mapping": has_nodes}
-        return (*(one for one in of_text if not refuted.get(one.code)), *found, *notes)
+        return (*(one for one in known if not refuted.get(one.code)), *found, *notes)
 
     def migration_facts(self, document: Document, others: Iterable[str] = ()) -> MigrationFacts:
         """Return the facts that a migration of mappings and of other principals needs."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from awsauth.core.explain.explanation import Explanation
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
+    from awsauth.core.report.rbac import Rbac
     from awsauth.core.report.rows import AccessReport
     from awsauth.core.report.who_can import Grants
     from awsauth.core.revisions.revision import Revision
@@ -135,7 +136,7 @@ class ReadOnlyClient:
             notes.append(NO_CLUSTER)
         revisions = or_note(self.entry_history, notes, "the last change of each access entry") if entries else None
         changes = (last_changes(log) if log else {}) | last_entry_changes(revisions or (), entries)
-        facts = ReportFacts(self._check(snapshot, iam), changes, iam, rbac, tuple(notes))
+        facts = ReportFacts(self._check(snapshot, iam, rbac), changes, iam, rbac, tuple(notes))
         return access_report(self.target_name, datetime.now(timezone.utc), snapshot.document, view, facts)
 
     def who_can(
@@ -193,16 +194,14 @@ class ReadOnlyClient:
         """
         return self._check(self._store.read())
 
-    def _check(self, snapshot: Snapshot, iam: IamFacts | None = None) -> tuple[Finding, ...]:
+    def _check(self, snapshot: Snapshot, iam: IamFacts | None = None, rbac: Rbac | None = None) -> tuple[Finding, ...]:
         from awsauth.core.lint.lint import lint
         from awsauth.history.rollback import baseline_findings, drift
 
-        document = snapshot.document
         lost = drift(self._store, snapshot) or ()
-        found = (*snapshot.findings, *lost, *lint(document, self._policy, binary_bytes=snapshot.binary_bytes))
+        found = (*snapshot.findings, *lost, *lint(snapshot.document, self._policy, binary_bytes=snapshot.binary_bytes))
         if self._cluster_context:
-            found = self._cluster_context.findings(document, found, exists=snapshot.exists, iam=iam)
-            found = (*found, *baseline_findings(snapshot))
+            found = (*self._cluster_context.findings(snapshot, found, iam, rbac), *baseline_findings(snapshot))
         return self._unacknowledged(found)
 
     def explain(self, caller: Caller | str) -> Explanation:

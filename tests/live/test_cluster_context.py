@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from awsauth.aws.access_entries import ReadEntries
+from awsauth.client import AwsAuthClient
 from awsauth.cluster_context import ClusterContext
 from awsauth.connections.eks_cluster_info import EksClusterInfo
 from awsauth.core.edit.changes import RemoveRole
@@ -16,16 +18,19 @@ from awsauth.core.explain.explain import add_entries, explain
 from awsauth.core.guards.context import GuardContext
 from awsauth.core.lint.lint import lint
 from awsauth.errors import AwsServiceError
+from awsauth.stores.store import Snapshot
 from tests.support.changed import PREFIX, role, roles
 from tests.support.servers.relay import Harm, Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from awsauth.core.cluster.facts import ClusterNode, NodeEvidence
     from awsauth.core.entries.findings import IamFacts
     from awsauth.core.entries.model import AuthenticationMode
     from awsauth.kube.transport import Transport
+    from tests.support.controlplane.cluster import Cluster
 
 BUSY = Harm(429, {"Retry-After": "0"}, is_passed_on=False)
 DOCUMENT = roles(role("me", "me", "team"))
@@ -67,9 +72,19 @@ def test_a_busy_server_is_asked_again(transport: Transport, relay: Relay) -> Non
 
 
 def test_the_nodes_are_listed_once(transport: Transport, relay: Relay) -> None:
-    found = ClusterContext(transport, Closed("API_AND_CONFIG_MAP")).findings(DOCUMENT)
+    found = ClusterContext(transport, Closed("API_AND_CONFIG_MAP")).findings(Snapshot(DOCUMENT, "1"))
     assert [request.path for request in relay.seen].count("/api/v1/nodes") == 1
     assert len({str(finding) for finding in found}) == len(found)
+
+
+def test_a_report_lists_each_kind_of_rbac_once(cluster: Cluster, relay: Relay, tmp_path: Path) -> None:
+    cluster.put_aws_auth(DOCUMENT.data)
+    server = replace(cluster.api, url=relay.url)
+    kubeconfig = server.write_kubeconfig(tmp_path / "relay.kubeconfig", context=cluster.context)
+    with AwsAuthClient.from_kubeconfig(path=kubeconfig) as client:
+        assert client.report().principals
+    asked = [request.path.rpartition("/")[2] for request in relay.seen if "/rbac." in request.path]
+    assert sorted(asked) == ["clusterrolebindings", "clusterroles", "rolebindings", "roles"]
 
 
 @pytest.mark.parametrize("mode", [None, "API_AND_CONFIG_MAP", "API"])
@@ -107,5 +122,5 @@ class Answering(Closed):
 def test_access_entries_refute_that_there_are_no_administrators_or_nodes(
     transport: Transport, entry: AccessEntry, left: set[str]
 ) -> None:
-    found = ClusterContext(transport, Answering(entry)).findings(DOCUMENT, lint(DOCUMENT))
+    found = ClusterContext(transport, Answering(entry)).findings(Snapshot(DOCUMENT, "1"), lint(DOCUMENT))
     assert {one.code for one in found} & {"no-administrator", "no-node-mapping"} == left
