@@ -179,9 +179,8 @@ def is_canonical(principal: str) -> bool:
     No caller has an ARN with a role's path or with a trailing space. Nor has it that of a session, of an instance
     profile, or of an SSO role without its suffix.
     """
-    if _ORDINARY.fullmatch(principal):
-        return True
-    return re.fullmatch(_CANONICAL, casefold_arn(principal)) is not None  # compiled when it is first needed
+    # The expression for all ARNs is compiled when it is first needed.
+    return bool(_ORDINARY.fullmatch(principal) or re.fullmatch(_CANONICAL, casefold_arn(principal)))
 
 
 @lru_cache(maxsize=4096)

@@ -224,8 +224,7 @@ def _own_loss(arn: str, old: matching.Outcomes, new: matching.Outcomes, case: Gu
         return  # an administrator needs neither other groups nor another username
     lost = matching.lost_groups(old, new)
     others = [mapped.username for mapped in new if mapped.username not in {one.username for one in old}]
-    own = "access" if case.by_entries else "mapping"
-    hint = f"Ask another administrator to make the change, or leave your own {own} as it is."
+    hint = f"Ask another administrator to make the change, or leave your own {case.source} as it is."
     if not new:
         loss = "no longer have access after the change"
     elif matching.shuts_out(old, new):

@@ -90,10 +90,10 @@ def test_the_loss_of_own_access() -> None:
         f"You (`{ME}`) lose the groups `a`, `b`. {ask} mapping {end}"
     ]
     assert by_entries([entry("me", ADMIN_POLICY)], [entry("me")], caller=ME) == [
-        f"You (`{ME}`) lose the right `{MASTERS}`. {ask} access {end}"
+        f"You (`{ME}`) lose the right `{MASTERS}`. {ask} access entry {end}"
     ]
     assert by_entries([entry("me")], [], caller=ME) == [
-        f"You (`{ME}`) no longer have access after the change. {ask} access {end}"
+        f"You (`{ME}`) no longer have access after the change. {ask} access entry {end}"
     ]
 
 
