@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -78,7 +78,7 @@ class Access(NamedTuple):
     @classmethod
     def of(cls, document: Document, principals: Collection[str] | None = None) -> Access:
         """Return the access of all principals, or of `principals`."""
-        by_principal = {arn: tuple(found.values()) for _, arn, found in counting(document, principals)}
+        by_principal = {arn: tuple(found.values()) for arn, (_, found) in counting(document, principals).items()}
         return cls(by_principal, frozenset([mapped.principal for mapped in document.reading("mapAccounts").mapped]))
 
     def without(self, principals: frozenset[str]) -> Access:
@@ -100,18 +100,18 @@ class Access(NamedTuple):
 
 def counting(
     document: Document, principals: Collection[str] | None = None
-) -> Iterator[tuple[Key, str, dict[int, MappingEntry]]]:
-    """Yield the mapped principals, each with the key and entries that count.
+) -> dict[str, tuple[Key, dict[int, MappingEntry]]]:
+    """Return the key and the entries that count, by principal.
 
     The entries that count are as for `kept_entries`. An entry of ``mapUsers`` whose principal is in ``mapRoles`` does
     not count.
     """
-    seen: set[str] = set()
+    found: dict[str, tuple[Key, dict[int, MappingEntry]]] = {}
     for key in PRINCIPAL_KEYS:
         reading = document.reading(key)
-        found = kept_entries(reading, principals) if reading.entries else {}
-        yield from ((key, arn, entries) for arn, entries in found.items() if arn not in seen)
-        seen.update(found)
+        for arn, entries in kept_entries(reading, principals).items() if reading.entries else ():
+            found.setdefault(arn, (key, entries))
+    return found
 
 
 def kept_entries(reading: ParsedList, principals: Collection[str] | None = None) -> dict[str, dict[int, MappingEntry]]:

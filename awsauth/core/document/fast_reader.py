@@ -21,6 +21,9 @@ _WORTH_IT: Final = 8  # this many similar entries save the time that `alike` tak
 _MOST_IN_VAIN: Final = 8  # after this many failures in a row, `alike` is not tried again
 
 
+_Match = tuple[int, re.Match[str]]
+
+
 class PlainEntries(Sequence[Any]):
     """The entries of a text, by their bounds only.
 
@@ -31,17 +34,20 @@ class PlainEntries(Sequence[Any]):
         text: The text.
         expression: Matches an entry.
         bounds: The start of each entry, and the end of the last one.
+        known: A match of one entry, with its position, that need not be looked for again.
     """
 
     __slots__ = ("_bounds", "_count", "_expression", "_key", "_seen", "_text")
 
-    def __init__(self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int]) -> None:
+    def __init__(
+        self, key: Key, text: str, expression: re.Pattern[str], bounds: Sequence[int], known: _Match | None = None
+    ) -> None:
         self._key: Key = key
         self._text = text
         self._expression = expression
         self._bounds = bounds
         self._count = len(bounds) - 1
-        self._seen: dict[int, PlainEntry] = {}
+        self._seen: dict[int, PlainEntry] = {known[0]: PlainEntry(key, known[1])} if known else {}
 
     def __len__(self) -> int:
         return self._count
@@ -199,8 +205,10 @@ def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Seque
     entry = forms.block_entry(key, indent)
     stop = tail[0] if len(tail) > 1 else -1
     end = stop if stop >= 0 else len(text)
+    last = None
     in_vain = 0
     while bounds[-1] != stop and (one := entry.match(text, bounds[-1])):
+        last = len(bounds) - 1, one
         bounds.append(one.end())
         if key != "mapAccounts" and in_vain < _MOST_IN_VAIN and end - bounds[-1] >= _WORTH_A_LOOK:
             alike = forms.alike(key, indent, one)
@@ -209,7 +217,7 @@ def _read_block(key: Key, text: str, indent: str, bounds: list[int], tail: Seque
         bounds += tail[1:]
     elif not forms.REST.match(text, bounds[-1]):
         return None
-    entries = PlainEntries(key, text, entry, bounds)
+    entries = PlainEntries(key, text, entry, bounds, last)
     return ParsedList(key, text, entries, ListLayout("block", len(indent)), bounds=bounds)
 
 

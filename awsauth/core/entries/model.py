@@ -286,7 +286,7 @@ def access_view(document: Document, state: EntriesState, owners: Mapping[str, st
 
 def _principals(document: Document, state: EntriesState, owners: Mapping[str, str]) -> Iterator[PrincipalAccess]:
     left = state.by_principal
-    for key, arn, found in counting(document):
+    for arn, (key, found) in counting(document).items():
         mapped = found[max(found)]
         # A mapping with the path of a role never matches, so an entry takes nothing from it.
         entry = left.pop(arn, None)

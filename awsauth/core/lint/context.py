@@ -217,7 +217,8 @@ class LintContext:
     @cached_property
     def effective_items(self) -> list[LintEntry]:
         """The items that count: no later entry replaces them, and no role replaces a user."""
-        found = [self._by_position[key, index] for key, _, entries in counting(self.document) for index in entries]
+        counted = counting(self.document).values()
+        found = [self._by_position[key, index] for key, entries in counted for index in entries]
         return [*found, *{item.identity: item for item in self.roles if item.mapped.sso}.values()]
 
     @cached_property

@@ -64,7 +64,7 @@ def migration_plan(
     seen = choices.logs.of_accounts(document) if choices.logs else ()
     _check(choices, document, seen, state.by_principal)
     real = {casefold_arn(asked): found for asked, found in facts.iam.real.items()}
-    mapped = [one for _, _, found in counting(document) for one in found.values()]
+    mapped = [one for _, found in counting(document).values() for one in found.values()]
     uses = cache(partial(_uses, mapped, choices))
     items = tuple(_Classifier(document, state, facts, choices, state.by_principal, real, uses).items(seen))
     if choices.logs:
@@ -132,7 +132,7 @@ class _Classifier(NamedTuple):
 
         The last ones are for principals that came in by their account. Their ARN is their username.
         """
-        counted = {arn: (key, found) for key, arn, found in counting(self.document)}
+        counted = counting(self.document)
         for key in PRINCIPAL_KEYS:
             for position, mapped in self.document.reading(key).positioned:
                 decides, found = counted.get(casefold_arn(mapped.principal), (key, {}))

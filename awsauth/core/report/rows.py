@@ -216,7 +216,7 @@ def access_report(
     found = grouped((casefold_arn(one.principal), one) for one in facts.findings)
     locations = _locations(document)
     known = {one.entry.principal if one.entry else casefold_arn(one.principal) for one in view.principals}
-    spelled = {arn: (*entries.values(),) for _, arn, entries in counting(document) if len(entries) > 1}
+    spelled = {arn: (*entries.values(),) for arn, (_, entries) in counting(document).items() if len(entries) > 1}
     rows = []
     for access in view.principals:
         keys = dict.fromkeys([casefold_arn(access.principal), access.entry.principal if access.entry else ""])
@@ -233,7 +233,7 @@ def access_report(
 def _locations(document: Document) -> dict[str, Location]:
     """Return the places of the mappings that count, by principal as `casefold_arn`."""
     accounts = document.reading("mapAccounts")
-    places = [(document.reading(key), arn, max(entries)) for key, arn, entries in counting(document)]
+    places = [(document.reading(key), arn, max(entries)) for arn, (key, entries) in counting(document).items()]
     places += [(accounts, mapped.principal, position) for position, mapped in accounts.positioned]
     return {principal: entry_location(document, reading, position) for reading, principal, position in places}
 

@@ -206,7 +206,7 @@ def _candidates(document: Document, entries: EntriesState, usernames: Iterable[s
 
 
 def _by_mapping(document: Document) -> Iterator[_Place]:
-    for key, _, entries in counting(document):
+    for key, entries in counting(document).values():
         several = (UNDEFINED,) if len(entries) > 1 else ()
         yield from ((key, position, mapped, several) for position, mapped in entries.items() if is_usable(mapped))
 

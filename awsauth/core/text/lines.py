@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -89,27 +89,16 @@ def same_start(one: str, other: str) -> int:
 
     It first compares as much as both have. Then it searches by bisection, because a line of JSON may hold a megabyte.
     """
-    return _most_same(min(len(one), len(other)), lambda low, high: one[low:high] == other[low:high])
+    low, middle, high = 0, min(len(one), len(other)), min(len(one), len(other))
+    while low < high:
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+        middle = (low + high + 1) // 2
+    return low
 
 
 def same_end(one: str, other: str) -> int:
     """Return the length of the common end of two texts (see `same_start`)."""
-    ends = len(one), len(other)
-    return _most_same(
-        min(ends), lambda low, high: one[ends[0] - high : ends[0] - low] == other[ends[1] - high : ends[1] - low]
-    )
-
-
-def _most_same(most: int, is_same: Callable[[int, int], bool]) -> int:
-    """Return how many are the same, at most `most`.
-
-    `is_same` tells whether those from its first number up to its second one are.
-    """
-    low, middle, high = 0, most, most
-    while low < high:
-        low, high = (middle, high) if is_same(low, middle) else (low, middle - 1)
-        middle = (low + high + 1) // 2
-    return low
+    return same_start(one[::-1], other[::-1])
 
 
 def line_of(text: str, offset: int) -> int:

@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
-from itertools import takewhile
-from operator import itemgetter
+from itertools import starmap, takewhile
+from operator import eq, itemgetter
 from typing import Final, NamedTuple
 
 from awsauth.core.text.display import visible
@@ -56,7 +56,7 @@ def _trimmed(old: list[str], new: list[str], change: LineChange) -> LineChange:
 
 def _count_equal(pairs: Iterable[tuple[str, str]]) -> int:
     """Return how many pairs at the start hold two equal lines."""
-    return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])
+    return len([*takewhile(bool, starmap(eq, pairs))])
 
 
 def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[int, int]]:
