@@ -115,17 +115,18 @@ def _may_lose_administrators(case: GuardInput) -> bool:
 
     Only principals whose mapping changes are considered.
     """
-    if case.old.accounts != case.new.accounts:
-        return True
-    if not case.old.by_principal and not case.context.admin_usernames:
-        return False
-    old, new = (
-        {principal: _certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()}
-        for access in (case.old, case.new)
-    )
     # A username that RBAC knows, and that has no mapping, depends on the mapping of its account.
-    by_username = any(matching.casefold_arn(name) in (old.keys() | new.keys()) for name in case.context.admin_usernames)
-    return by_username or max(new.values(), default=0) < max(old.values(), default=0)
+    by_username = {matching.casefold_arn(name) for name in case.context.admin_usernames}
+    if case.old.accounts != case.new.accounts or by_username & {*case.old.by_principal, *case.new.by_principal}:
+        return True
+    before = _highest_certainty(case.old, case)
+    return before != _NO and _highest_certainty(case.new, case) < before
+
+
+def _highest_certainty(access: matching.Access, case: GuardInput) -> int:
+    return max(
+        [_certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()], default=_NO
+    )
 
 
 # How certain it is that a principal is an administrator.
