@@ -15,8 +15,9 @@ from awsauth.core.goyaml.nodes import BOM, Kind, Node
 from awsauth.core.text.lines import odd_character
 
 _START: Final = "A-Za-z0-9/_<$"
-# None of its words begins a comment or ends in a colon.
-_PLAIN: Final = rf"[{_START}][!-~]*(?<!:)(?: (?!#)[!-~]+(?<!:))*"
+# None of its words begins a comment or ends in a colon. An item of a list may be an option, as in the kubeconfigs of
+# `aws eks update-kubeconfig`.
+_PLAIN: Final = rf"(?:--)?[{_START}][!-~]*(?<!:)(?: (?!#)[!-~]+(?<!:))*"
 _KEY: Final = "[A-Za-z_][A-Za-z0-9_./-]{0,200}"
 _PLAIN_LINE: Final = re.compile(
     rf" *(?! )(?:#.*|(?P<dash>- +(?! ))?(?:(?P<key>{_KEY}):(?:(?= *\n)| +(?:\|(?P<chomping>[-+]?)(?= *\n)|(?=[\"'{_START}]))))?"

@@ -37,6 +37,14 @@ _PARTS: Final = (
         "k: ~",
         "k: 'a''b'",
         "<<: a",
+        "- --o",
+        "- --o=v # c",
+        "- --",
+        "- -- o",
+        "- ---",
+        "- --o: v",
+        "--o",
+        "k: --v",
     ),
 )
 
@@ -101,6 +109,10 @@ def test_changed_manifests_have_the_tree_of_libyaml() -> None:
 def test_most_real_manifests_are_read_without_libyaml(corpus: Path) -> None:
     taken = [_is_read(file.read_bytes().decode(errors="replace")) for file in corpus.rglob("*.yaml")]
     assert sum(taken) > len(taken) / 2
+
+
+def test_a_kubeconfig_of_the_aws_cli_is_read_without_libyaml() -> None:
+    assert _is_read("users:\n- name: a\n  user:\n    exec:\n      args:\n      - --region\n      - eu-west-1\n")
 
 
 @pytest.mark.parametrize(
