@@ -19,7 +19,6 @@ from awsauth.system.read_limits import LARGEST_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -45,7 +44,7 @@ class Folder:
         OSError: it cannot be opened, or is not a folder (see `is_something_else`).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._fd = os.open(path, _FOLDER) if _BY_FOLDER else None
         if not _BY_FOLDER and not stat.S_ISDIR(os.lstat(path).st_mode):
@@ -70,7 +69,7 @@ class Folder:
 
     def names(self) -> list[str]:
         """Return the names of all files in it."""
-        return os.listdir(self._path if self._fd is None else self._fd)  # noqa: PTH208 - a path cannot be open
+        return os.listdir(self._path if self._fd is None else self._fd)
 
     def find(self, name: str) -> os.stat_result | None:
         """Return the status of a file, or None; of a link, its own."""
@@ -140,8 +139,8 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.fsync(self._fd)
 
-    def _at(self, name: str) -> str | Path:
-        return self._path / name if self._fd is None else name
+    def _at(self, name: str) -> str:
+        return os.path.join(self._path, name) if self._fd is None else name
 
 
 def is_root() -> bool:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import warning
 from awsauth.core.manifest.manifest import Manifest
 from awsauth.core.manifest.source import Encoding, decode_manifest
-from awsauth.core.revisions.info import Head, data_digest, owners_of
+from awsauth.core.revisions.info import Head, owners_of
 from awsauth.core.revisions.revision import Revision
 from awsauth.core.text.display import command_line, visible
 from awsauth.errors import AwsAuthError, FileChangedError, FileError, HistoryError
@@ -106,7 +104,7 @@ class ManifestFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, normalize: bool = False) -> None:
-        self.path = Path(path)
+        self.path = os.fsdecode(path)
         self._normalize = normalize
 
     def read(self) -> FileState:
@@ -141,7 +139,7 @@ class ManifestFile:
         state = base.with_data(data)
         if always or state.raw != base.raw:
             with self._translated("written"):
-                self._exchange(Path(os.path.realpath(self.path)), state.raw, base.raw, around)
+                self._exchange(os.path.realpath(self.path), state.raw, base.raw, around)
         return state
 
     def create(self, text: str) -> FileState:
@@ -151,10 +149,10 @@ class ManifestFile:
             FileChangedError: it exists by now.
             FileError: it cannot be written.
         """
-        target = Path(os.path.realpath(self.path))
-        with self._translated("written"), Folder(target.parent) as folder:
+        parent, name = os.path.split(os.path.realpath(self.path))
+        with self._translated("written"), Folder(parent) as folder:
             try:
-                replace_file(folder, target.name, text.encode(), mode=0o644, prefix=f".{target.name}.", is_new=True)
+                replace_file(folder, name, text.encode(), mode=0o644, prefix=f".{name}.", is_new=True)
             except FileExistsError:
                 raise self.changed() from None
         return self.read()
@@ -166,20 +164,19 @@ class ManifestFile:
             FileError: it is read-only, or belongs to another user.
         """
         with self._translated("written"):
-            self._check_status(self.path.stat())
+            self._check_status(os.stat(self.path))
 
     def _check_status(self, status: os.stat_result) -> None:
         if not status.st_mode & 0o222:
-            path = os.fspath(self.path)
-            command = command_line("chmod", "u+w", f"./{path}" if path.startswith("-") else path)
+            command = command_line("chmod", "u+w", f"./{self.path}" if self.path.startswith("-") else self.path)
             raise self._error("The file is read-only.", f"Run `{command}`.", errno.EACCES)
         if hasattr(os, "geteuid") and os.geteuid() not in (0, status.st_uid):
             problem = "The file belongs to another user; only that user, or root, can write it and keep its owner."
             raise self._error(problem, "Run as the owner of the file.", errno.EPERM)
 
-    def _exchange(self, target: Path, raw: bytes, expected: bytes, around: _Context) -> None:
-        name = target.name
-        with Folder(target.parent) as folder:
+    def _exchange(self, target: str, raw: bytes, expected: bytes, around: _Context) -> None:
+        parent, name = os.path.split(target)
+        with Folder(parent) as folder:
             try:
                 fd = folder.open(name)
             except OSError as error:
@@ -212,7 +209,7 @@ class ManifestFile:
 
     @property
     def _name(self) -> str:
-        return visible(os.fspath(self.path))
+        return visible(self.path)
 
     def changed(self) -> FileChangedError:
         """Return the error for a file that another writer has changed."""
@@ -220,7 +217,7 @@ class ManifestFile:
         return FileChangedError(message, location=self._name, hint="Run it again: it starts from the present file.")
 
     def _error(self, problem: str, hint: str, number: int | None = None) -> FileError:
-        return FileError(problem, location=self._name, hint=hint, errno=number, filename=os.fspath(self.path))
+        return FileError(problem, location=self._name, hint=hint, errno=number, filename=self.path)
 
     @contextlib.contextmanager
     def _translated(self, done: str) -> Iterator[None]:
@@ -249,7 +246,7 @@ class FileStore(RevisionFolder, Store):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, may_be_gone: bool = False, normalize: bool = False) -> None:
-        super().__init__(Path(path))
+        super().__init__(os.fsdecode(path))
         self._manifest = ManifestFile(path, normalize=normalize)
         self._owners = OwnersFile(self.path)
         self._may_be_gone = may_be_gone
@@ -268,14 +265,14 @@ class FileStore(RevisionFolder, Store):
         try:
             state = self._manifest.read()
         except FileError as error:
-            if error.errno == errno.ENOENT and (head := self.applied("")):
+            if error.errno == errno.ENOENT and (head := self.applied(None)):
                 if self._may_be_gone:
                     return Snapshot(Document({}), "", exists=False, head=head)
                 error.hint += f" Or restore it with rollback(): its history still exists, up to revision {head.number}."
             raise
         reads = 0
         while True:
-            head = self.applied(data_digest(state.manifest.data))
+            head = self.applied(state.manifest.data)
             owners, unreadable = self._records(head)
             if head is None or head.is_of(state.manifest.data) or reads == _READS:
                 break
@@ -355,12 +352,11 @@ class FileStore(RevisionFolder, Store):
         Raises:
             FileError: the manifest cannot be written.
         """
-        if not self._may_be_gone or self.path.exists():
+        if not self._may_be_gone or os.path.exists(self.path):
             self._manifest.check_replaceable()
         return super().record(revision)
 
 
 def _snapshot(state: FileState, head: Head | None, owners: Mapping[str, str]) -> Snapshot:
-    version = hashlib.sha256(state.raw).hexdigest()
-    manifest = state.manifest
+    manifest, version = state.manifest, state.raw.decode("latin-1")
     return Snapshot(manifest.document, version, head=head, annotations=owners, findings=manifest.findings, raw=state)

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from awsauth.core.revisions.info import OWNER_PREFIX
@@ -26,13 +25,13 @@ class OwnersFile(NamedTuple):
         manifest: The manifest file; symbolic links are followed each time.
     """
 
-    manifest: Path
+    manifest: str
 
     @property
-    def path(self) -> Path:
+    def path(self) -> str:
         """Where the file is."""
-        target = Path(os.path.realpath(self.manifest))
-        return target.with_name(f".{target.name}.owners.json")
+        folder, name = os.path.split(os.path.realpath(self.manifest))
+        return os.path.join(folder, f".{name}.owners.json")
 
     def read(self) -> dict[str, str]:
         """Return the annotations; none without a file.
@@ -49,11 +48,12 @@ class OwnersFile(NamedTuple):
         except (OSError, ValueError, AttributeError, RecursionError) as error:
             message = "The records of owners next to the manifest cannot be read."
             hint = "Restore the file from git. Without the file, awsauth knows no owner and prunes nothing."
-            raise FileError(message, location=visible(str(self.path)), hint=hint) from error
+            raise FileError(message, location=visible(self.path), hint=hint) from error
 
     def _raw(self) -> bytes:
-        with Folder(self.path.parent) as folder:
-            return folder.read(self.path.name)[0]
+        parent, name = os.path.split(self.path)
+        with Folder(parent) as folder:
+            return folder.read(name)[0]
 
     @contextlib.contextmanager
     def replaced(self, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[None]:
@@ -74,14 +74,14 @@ class OwnersFile(NamedTuple):
             yield
         except BaseException:
             with contextlib.suppress(OSError):
-                self.path.unlink() if raw is None else self._put(raw)
+                os.unlink(self.path) if raw is None else self._put(raw)
             raise
         try:
             self.write(after)
         except OSError as error:
             message = f"The manifest is written, and the records of owners next to it are not: {error.strerror}."
             hint = "Make room for the file, or make it writable. Then run the sync again."
-            found = FileError(message, location=visible(str(self.path)), hint=hint)
+            found = FileError(message, location=visible(self.path), hint=hint)
             found.changed = True
             raise found from error
 
@@ -95,10 +95,11 @@ class OwnersFile(NamedTuple):
         self._put(json.dumps(records, indent=1, sort_keys=True).encode() + b"\n")
 
     def _put(self, raw: bytes) -> None:
-        path, manifest = self.path, self.manifest.stat()
+        manifest = os.stat(self.manifest)
         owner = manifest if is_root() else None
-        with Folder(path.parent) as folder:
-            replace_file(folder, path.name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{path.name}.")
+        parent, name = os.path.split(self.path)
+        with Folder(parent) as folder:
+            replace_file(folder, name, raw, mode=manifest.st_mode & 0o644, owner=owner, prefix=f"{name}.")
 
 
 def _both(before: str, after: str) -> str:

@@ -12,7 +12,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Final
 
 from awsauth.core.goyaml.decode import loaded
@@ -37,7 +36,6 @@ _NOTE: Final = re.compile(rf"([1-9][0-9]{{0,8}}) ([0-9a-f]{{64}}) ([0-9a-f]{{64}
 # Bytes of notes that are read from the end: some fifty notes. The note with the highest number counts.
 _TAIL: Final = 8192
 
-_NAME: Final = re.compile(r"([0-9]{6,9})\.revision")
 # Bytes at the beginning of a file that hold its metadata. The annotations of an object may have 256 KiB.
 _HEAD: Final = 1024 * 1024
 
@@ -56,7 +54,7 @@ class RevisionFolder:
         manifest: The manifest file; symbolic links are followed each time.
     """
 
-    def __init__(self, manifest: Path) -> None:
+    def __init__(self, manifest: str) -> None:
         self.path = manifest
         self._known: dict[str, tuple[tuple[int, int, int], RevisionInfo]] = {}
 
@@ -93,7 +91,7 @@ class RevisionFolder:
         now = datetime.now(timezone.utc)
         with contextlib.suppress(FileNotFoundError), self._reading("The history cannot be listed") as folder:
             for name in sorted(name for name in folder.names() if name.endswith(".revision")):
-                match = _NAME.fullmatch(name)
+                match = re.fullmatch(r"([0-9]{6,9})\.revision", name)
                 number = int(match[1]) if match else None
                 problem = "It is empty: its writer is still at work, or was stopped."
                 try:
@@ -150,24 +148,22 @@ class RevisionFolder:
                 # The line break in front ends a note that was only half written.
                 file.write(f"\n{head.number} {head.digest} {head.data_digest}{state}\n".encode())
 
-    def applied(self, present: str) -> Head | None:
+    def applied(self, present: Mapping[str, str] | None) -> Head | None:
         """Return the newest revision that the manifest was at.
 
         Returns None if the folder cannot be used.
 
         Args:
-            present: The digest of the manifest's present data.
+            present: The manifest's present data; None if it is gone.
         """
         with contextlib.suppress(OSError, HistoryError), self._reading("The history cannot be read") as folder:
             with os.fdopen(folder.open(_APPLIED), "rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
                 lines = file.read(_TAIL).decode("ascii", "replace").splitlines()
-            noted = [
-                Head(int(found[1]), found[2], found[3])
-                for line in lines
-                if (found := _NOTE.fullmatch(line)) and (not found[4] or found[3] == present)
-            ]
-            return max(noted, default=None)
+            found = [match for line in lines if (match := _NOTE.fullmatch(line))]
+            noted = sorted([(Head(int(one[1]), one[2], one[3]), not one[4]) for one in found], reverse=True)
+            counting = (head for head, is_whole in noted if is_whole or (present is not None and head.is_of(present)))
+            return next(counting, None)
         return None
 
     def _info(self, folder: Folder, name: str, number: int | None) -> RevisionInfo | None:
@@ -200,8 +196,9 @@ class RevisionFolder:
         manifest = self._owner()
         path = self._folder_path
         if not os.path.lexists(path):
-            with Folder(path.parent) as parent:
-                parent.make(path.name, 0o755)
+            parent, name = os.path.split(path)
+            with Folder(parent) as folder:
+                folder.make(name, 0o755)
         with self._opened(manifest) as folder:
             folder.give(manifest)
             if not folder.find(".gitignore"):
@@ -212,9 +209,9 @@ class RevisionFolder:
     def _owner(self) -> os.stat_result:
         """Return the status of the manifest; if it is gone, of the folder that it was in."""
         try:
-            return self.path.stat()
+            return os.stat(self.path)
         except FileNotFoundError:
-            return self._folder_path.parent.stat()
+            return os.stat(os.path.dirname(self._folder_path))
 
     def _opened(self, manifest: os.stat_result) -> Folder:
         try:
@@ -232,16 +229,16 @@ class RevisionFolder:
         return folder
 
     @property
-    def _folder_path(self) -> Path:
-        target = Path(os.path.realpath(self.path))
-        return target.parent / f".{target.name}.history"
+    def _folder_path(self) -> str:
+        folder, name = os.path.split(os.path.realpath(self.path))
+        return os.path.join(folder, f".{name}.history")
 
     @property
     def _name(self) -> str:
-        return visible(str(self._folder_path))
+        return visible(self._folder_path)
 
     def _path_of(self, name: str) -> str:
-        return visible(str(self._folder_path / name))
+        return visible(os.path.join(self._folder_path, name))
 
     def _error(self, problem: str, hint: str) -> HistoryError:
         hint = f"{hint}; or pass history=False to work without a history."

@@ -26,7 +26,7 @@ NOT_FOR_PLAIN_TEXT = (
 NOT_FOR_A_FILE = (
     *("boto3", "botocore", "click", "kubernetes", "pydantic", "pydantic_core", "requests", "rich", "ruamel", "urllib3"),
     *("asyncio", "concurrent", "email", "http", "importlib.metadata", "logging", "multiprocessing", "socket", "ssl"),
-    *("base64", "subprocess", "typing_extensions", "uuid", "xml", "yaml", "zipfile"),
+    *("base64", "pathlib", "subprocess", "typing_extensions", "urllib", "uuid", "xml", "yaml", "zipfile"),
     *("awsauth.aws", "awsauth.cli", "awsauth.connections.kubernetes", "awsauth.kube", "awsauth.stores.cluster"),
     *(
         "awsauth.core.entries",

@@ -32,7 +32,7 @@ from tests.support.stopping import Interrupted
 from tests.support.waiting import PATIENCE, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from awsauth.core.revisions.info import Head
@@ -113,7 +113,7 @@ def test_a_writer_that_ends_between_the_reads_of_manifest_and_history_is_not_tak
     reading = store.applied
     others = [EnsureAccount(account="111111111111")]
 
-    def overtaken(present: str) -> Head | None:
+    def overtaken(present: Mapping[str, str] | None) -> Head | None:
         while others:
             commit(FileStore(path), changing([others.pop()]))
         return reading(present)

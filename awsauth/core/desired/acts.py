@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.core.desired.decide import ActKind, Case, Choices, decide
-from awsauth.core.desired.records import Record, Records, applied, as_mapped, hashed, principal_in, principal_name
+from awsauth.core.desired.records import Record, Records, applied, hashed, principal_in, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, KIND, ListKey, MappingEntry, same_access
@@ -23,7 +23,7 @@ from awsauth.core.edit import changes as c
 from awsauth.core.edit.merge import described
 from awsauth.core.edit.rewrite import check_editable
 from awsauth.core.entries.merge import EntryDiff, merge_entries
-from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry
+from awsauth.core.entries.model import APPLIED, OWNER_TAG, AccessEntry, as_mapped
 from awsauth.core.serialization import LEFT_OUT, JsonValue, from_json
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import MappingConflictError, PlanError

@@ -14,11 +14,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from awsauth.boundary import public
 from awsauth.core import arn as arns
-from awsauth.core.desired.records import OWNER_NAME, as_mapped, principal_name
+from awsauth.core.desired.records import OWNER_NAME, principal_name
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import ARN_FIELD, KEYS, Key, ListKey, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry, EntryType
 from awsauth.core.entries.merge import new_entry
+from awsauth.core.entries.model import as_mapped
 from awsauth.core.goyaml.scalars import check_text
 from awsauth.core.lint.policy import must_fit
 from awsauth.core.manifest.manifest import document_in

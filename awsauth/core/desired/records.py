@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from awsauth.core.access.matching import casefold_arn, is_canonical, principal_of
 from awsauth.core.document.model import KIND, ListKey, MappingEntry
-from awsauth.core.entries.model import NODE_TYPES, AccessEntry, unbridged
 from awsauth.core.revisions.info import OWNER_PREFIX, owners_of
 from awsauth.core.serialization import compact_json, sha256_of
 from awsauth.errors import FragmentError
@@ -29,7 +27,7 @@ ANNOTATIONS_LIMIT: Final = 256 * 2**10
 
 _VERSION: Final = 1
 # Begins the name of a principal in records.
-_PRINCIPAL: Final = re.compile(rf"(?:{'|'.join(KIND.values())})/.")
+_PRINCIPAL: Final = rf"(?:{'|'.join(KIND.values())})/."
 
 # The entry that an owner applied last: ``u`` and ``g``, or their hash ``h``.
 Applied = dict[str, Any]
@@ -55,18 +53,6 @@ def principal_in(name: str) -> str:
     Of two data keys with the same one, a removal removes both entries.
     """
     return name.partition("/")[2]
-
-
-def as_mapped(entry: AccessEntry) -> MappingEntry:
-    """Return an entry as a sync compares it: policies stand as groups.
-
-    So does a type for nodes, whose username and groups are EKS's own. Instead, all types have those of ``EC2_LINUX``.
-    The hashes in the tags of clusters are of them.
-    """
-    if entry.lets_nodes_in:
-        node = NODE_TYPES["EC2_LINUX"]
-        entry = replace(entry, username=node.username, groups=(*node.groups, f"type {entry.type}"))
-    return (unbridged(entry) or entry).as_mapping
 
 
 def applied(mapped: MappingEntry) -> Applied:
@@ -96,7 +82,7 @@ def _read(text: str) -> Record | None:
     entries = value.get("entries") if isinstance(value, dict) and value.get("v") == _VERSION else None
     if not isinstance(entries, dict):
         return None
-    is_read = all(_PRINCIPAL.match(name) and _is_applied(last) for name, last in entries.items())
+    is_read = all(re.match(_PRINCIPAL, name) and _is_applied(last) for name, last in entries.items())
     return {_canonical(name): last for name, last in entries.items()} if is_read else None
 
 

@@ -191,6 +191,18 @@ def unbridged(entry: AccessEntry | None) -> AccessEntry | None:
     return entry and replace(entry, groups=tuple(group for group in entry.groups if group != BRIDGE_GROUP))
 
 
+def as_mapped(entry: AccessEntry) -> MappingEntry:
+    """Return an entry as a sync compares it: policies stand as groups.
+
+    So does a type for nodes, whose username and groups are EKS's own. Instead, all types have those of ``EC2_LINUX``.
+    The hashes in the tags of clusters are of them.
+    """
+    if entry.lets_nodes_in:
+        node = NODE_TYPES["EC2_LINUX"]
+        entry = replace(entry, username=node.username, groups=(*node.groups, f"type {entry.type}"))
+    return (unbridged(entry) or entry).as_mapping
+
+
 def with_policy(entry: AccessEntry, policy_arn: str, policy: AccessPolicy | None) -> AccessEntry:
     """Return an entry with a policy in place of the one with this ARN, or without it."""
     others = tuple(one for one in entry.policies if one.policy_arn != policy_arn)

@@ -10,9 +10,8 @@ import pytest
 from awsauth.core.desired.acts import KnownRecords, SyncReport, acts_of, diffs_of_acts, live_and_records
 from awsauth.core.desired.decide import Choices
 from awsauth.core.desired.fragment import Fragment, combined
-from awsauth.core.desired.records import as_mapped
 from awsauth.core.edit.validation import BRIDGE_GROUP
-from awsauth.core.entries.model import AccessEntry, AccessPolicy
+from awsauth.core.entries.model import AccessEntry, AccessPolicy, as_mapped
 from awsauth.errors import FragmentError, MappingConflictError
 from tests.support.access_entries import EDIT, ROLE, VIEW, nodes
 
