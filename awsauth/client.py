@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from awsauth.boundary import public
 from awsauth.core.document.document import Document
-from awsauth.core.edit.changes import Change, as_list, entry_changes
 from awsauth.core.edit.validation import check_texts, require
 from awsauth.errors import UsageError
 from awsauth.mapping_methods import MappingMethods, Planning, RoleResolver, SyncMethods, Transaction
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.diff import Diff
+    from awsauth.core.edit.changes import Change
     from awsauth.core.findings import Finding
     from awsauth.core.lint.policy import Policy
     from awsauth.core.migration.plan import MigrationChoices
@@ -214,6 +214,7 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         Raises:
             AwsAuthError: as for `apply`, except the errors of the write.
         """
+        from awsauth.core.edit.changes import as_list, entry_changes
         from awsauth.core.plan import Plan, changes_to
         from awsauth.history.proposal import changing
 
@@ -251,6 +252,7 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
             OutcomeUnknownError: the write was not answered, and it is unknown whether it was made.
             RevertedError, NotRevertedError: a role or the caller did not get in with a new token.
         """
+        from awsauth.core.edit.changes import entry_changes
         from awsauth.core.plan import Plan
         from awsauth.history.proposal import applying
 
@@ -378,6 +380,7 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         return Migration(choices, self._store, self._cluster_context, self._connection, self._entries, self.apply)
 
     def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
+        from awsauth.core.edit.changes import as_list, entry_changes
         from awsauth.history.proposal import changing
 
         check_options(options)

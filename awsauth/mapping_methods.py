@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, get_args
 
+import awsauth  # it loads a change when it is used, and reading uses none
 from awsauth.boundary import public
-from awsauth.core.access.node_mappings import NodeKind, node_role
-from awsauth.core.edit import changes as c
+from awsauth.core.access.node_mappings import PRESETS, NodeKind
 from awsauth.core.edit.validation import require
 from awsauth.core.findings import Finding, note
 from awsauth.core.serialization import check_types
+from awsauth.core.text.display import quoted_value
 from awsauth.errors import AwsServiceError, CredentialsError, UsageError
 from awsauth.options import DryRun, Options, check_options, check_whole_number
 from awsauth.read_only_client import ReadOnlyClient
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from awsauth.core.desired.decide import OnDrift
     from awsauth.core.desired.fragment import Fragment, WantedRole, WantedSsoRole
     from awsauth.core.document.document import Document
+    from awsauth.core.edit.changes import Change, IfMapped
     from awsauth.core.plan import Plan
     from awsauth.history.proposal import Propose
 
@@ -148,7 +150,7 @@ class MappingMethods(ABC, Generic[T_co]):
     _roles: RoleResolver
 
     @abstractmethod
-    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> T_co:
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> T_co:
         """Make changes; `findings` go in front of those of the change."""
 
     def add_role_mapping(
@@ -157,7 +159,7 @@ class MappingMethods(ABC, Generic[T_co]):
         *,
         username: str,
         groups: Sequence[str] = (),
-        if_mapped: c.IfMapped = "extend",
+        if_mapped: IfMapped = "extend",
         for_ec2: bool = False,
         **options: Unpack[Options],
     ) -> T_co:
@@ -171,7 +173,7 @@ class MappingMethods(ABC, Generic[T_co]):
         """
         check_options(options)
         arn, findings = self._roles.role(role_arn, for_ec2=for_ec2)
-        change = c.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
+        change = awsauth.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._make([change], options, findings)
 
     def add_sso_mapping(
@@ -181,7 +183,7 @@ class MappingMethods(ABC, Generic[T_co]):
         username: str,
         groups: Sequence[str] = (),
         account: str | None = None,
-        if_mapped: c.IfMapped = "extend",
+        if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
         """Map the role of a permission set of IAM Identity Center (see `EnsureRole`).
@@ -194,7 +196,8 @@ class MappingMethods(ABC, Generic[T_co]):
         """
         check_options(options)
         arn = self._roles.sso_role(permission_set, account)
-        return self._make([c.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)], options)
+        change = awsauth.EnsureRole(role_arn=arn, username=username, groups=groups, if_mapped=if_mapped)
+        return self._make([change], options)
 
     def add_user_mapping(
         self,
@@ -202,19 +205,19 @@ class MappingMethods(ABC, Generic[T_co]):
         *,
         username: str,
         groups: Sequence[str] = (),
-        if_mapped: c.IfMapped = "extend",
+        if_mapped: IfMapped = "extend",
         **options: Unpack[Options],
     ) -> T_co:
         """Map a user to a username and groups, or extend it (see `EnsureUser`)."""
-        change = c.EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
+        change = awsauth.EnsureUser(user_arn=user_arn, username=username, groups=groups, if_mapped=if_mapped)
         return self._make([change], options)
 
     def add_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
         """Map all principals of an account (see `awsauth.EnsureAccount`)."""
-        return self._make([c.EnsureAccount(account=account)], options)
+        return self._make([awsauth.EnsureAccount(account=account)], options)
 
     def add_node_role(
-        self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: c.IfMapped = "extend", **options: Unpack[Options]
+        self, role_arn: str, *, kind: NodeKind = "ec2", if_mapped: IfMapped = "extend", **options: Unpack[Options]
     ) -> T_co:
         """Map the role of nodes: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
 
@@ -224,38 +227,58 @@ class MappingMethods(ABC, Generic[T_co]):
 
     def remove_role_mapping(self, role_arn: str, **options: Unpack[Options]) -> T_co:
         """Remove every mapping of a role (see `awsauth.RemoveRole`)."""
-        return self._make([c.RemoveRole(role_arn=role_arn)], options)
+        return self._make([awsauth.RemoveRole(role_arn=role_arn)], options)
 
     def remove_user_mapping(self, user_arn: str, **options: Unpack[Options]) -> T_co:
         """Remove every mapping of a user (see `awsauth.RemoveUser`)."""
-        return self._make([c.RemoveUser(user_arn=user_arn)], options)
+        return self._make([awsauth.RemoveUser(user_arn=user_arn)], options)
 
     def remove_account_mapping(self, account: str, **options: Unpack[Options]) -> T_co:
         """Remove an account (see `awsauth.RemoveAccount`)."""
-        return self._make([c.RemoveAccount(account=account)], options)
+        return self._make([awsauth.RemoveAccount(account=account)], options)
 
     def remove_groups(self, principal_arn: str, groups: Sequence[str], **options: Unpack[Options]) -> T_co:
         """Remove groups from a role or user, which stays mapped (see `RemoveGroups`)."""
-        return self._make([c.RemoveGroups(principal_arn=principal_arn, groups=groups)], options)
+        return self._make([awsauth.RemoveGroups(principal_arn=principal_arn, groups=groups)], options)
 
     def remove_username(self, username: str, **options: Unpack[Options]) -> T_co:
         """Remove every role and user with a username (see `awsauth.RemoveUsername`)."""
-        return self._make([c.RemoveUsername(username=username)], options)
+        return self._make([awsauth.RemoveUsername(username=username)], options)
 
     def rename_principal(self, principal_arn: str, new_arn: str, **options: Unpack[Options]) -> T_co:
         """Move all mappings of a role or user to another ARN (see `RenamePrincipal`)."""
-        return self._make([c.RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn)], options)
+        return self._make([awsauth.RenamePrincipal(principal_arn=principal_arn, new_arn=new_arn)], options)
+
+
+def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> awsauth.EnsureRole:
+    """Return the change that maps the role of nodes.
+
+    Args:
+        role_arn: The role of the nodes; for Fargate the pod execution role.
+        kind: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
+        if_mapped: As for `EnsureRole`, if the role is mapped already.
+
+    Raises:
+        InvalidValueError: `role_arn` is not the ARN of a role.
+        UsageError: `kind` is unknown.
+    """
+    named: Any = kind
+    if not isinstance(named, str) or named not in PRESETS:
+        message = f"{quoted_value(named)} is not a kind of node."
+        raise UsageError(message, hint=f"The kinds are {', '.join(get_args(NodeKind))}.")
+    username, groups = PRESETS[kind]
+    return awsauth.EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
 
 
 @public
 class Planning(MappingMethods["Plan"]):
     """The methods of ``client.planning``: each returns the plan of the change."""
 
-    def __init__(self, plan: Callable[[Sequence[c.Change]], Plan], roles: RoleResolver) -> None:
+    def __init__(self, plan: Callable[[Sequence[Change]], Plan], roles: RoleResolver) -> None:
         self._plan = plan
         self._roles = roles
 
-    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> Plan:
         _refuse_options(options, "apply(), with the plan")
         plan = self._plan(changes)
         return replace(plan, findings=(*findings, *plan.findings))
@@ -338,10 +361,10 @@ class Transaction(MappingMethods[None]):
     One thread uses it. If the block raises, nothing is written.
     """
 
-    def __init__(self, write: Callable[[Sequence[c.Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
+    def __init__(self, write: Callable[[Sequence[Change], tuple[Finding, ...]], Result], roles: RoleResolver) -> None:
         self._write = write
         self._roles = roles
-        self._changes: list[c.Change] = []
+        self._changes: list[Change] = []
         self._findings: tuple[Finding, ...] = ()
         self._result: Result | None = None
         self._ended = False
@@ -357,11 +380,13 @@ class Transaction(MappingMethods[None]):
             raise UsageError("The transaction has no result yet.", hint="Read it after the with block.")
         return self._result
 
-    def apply(self, changes: Sequence[c.Change] | c.Change) -> None:
+    def apply(self, changes: Sequence[Change] | Change) -> None:
         """Add changes to the transaction."""
-        self._make(c.as_list(changes), {})
+        from awsauth.core.edit.changes import as_list
 
-    def _make(self, changes: Sequence[c.Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
+        self._make(as_list(changes), {})
+
+    def _make(self, changes: Sequence[Change], options: Options, findings: tuple[Finding, ...] = ()) -> None:
         _refuse_options(options, "transaction(), for all its changes")
         if self._ended:
             raise UsageError("The transaction is over.", hint="Begin a new one.")

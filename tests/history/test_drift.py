@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import awsauth
-from awsauth.core.access.node_mappings import node_role
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Severity
 from awsauth.core.revisions.info import FieldManager
@@ -18,6 +17,7 @@ from awsauth.errors import UnprovenHistoryError
 from awsauth.history.commit import commit
 from awsauth.history.proposal import changing
 from awsauth.history.rollback import baseline_findings, drift as found_drift
+from awsauth.mapping_methods import node_role
 from tests.support.changed import node, role, roles
 from tests.support.command_line import run
 from tests.support.memory_store import SharedMemoryStore

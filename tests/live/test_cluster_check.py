@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from awsauth.client import AwsAuthClient
-from awsauth.core.access.node_mappings import node_role
 from awsauth.core.cluster.findings import bound
 from awsauth.core.findings import Finding, Severity
 from awsauth.kube import resources as listing
 from awsauth.kube.rbac import read_bindings
 from awsauth.kube.resources import read_nodes
+from awsauth.mapping_methods import node_role
 from tests.support.changed import MASTERS, node, role, roles
 from tests.support.connections import connected
 

@@ -20,12 +20,6 @@ from awsauth.core.serialization import LEFT_OUT, JsonValue, json_object
 from awsauth.core.text.display import groups_in_words, name_in_words, quoted, quoted_value, visible
 from awsauth.errors import AwsAuthError, InvalidValueError, UsageError
 
-_SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-
-
-# ``aws-iam-authenticator`` ``pkg/server/server.go`` (``instanceIDPattern``).
-_INSTANCE: Final = re.compile(r"i-(?:\w{8}|\w{17})", re.ASCII)
-
 
 @dataclass(frozen=True, slots=True)
 class Caller(JsonValue):
@@ -91,7 +85,9 @@ class Caller(JsonValue):
     @property
     def is_instance(self) -> bool | None:
         """Whether its session name is an EC2 instance's id; None if it is unknown."""
-        return None if self.session_name is None else _INSTANCE.fullmatch(self.session_name) is not None
+        # Source: ``aws-iam-authenticator`` ``pkg/server/server.go`` (``instanceIDPattern``).
+        name = self.session_name
+        return None if name is None else re.fullmatch(r"(?a)i-(?:\w{8}|\w{17})", name) is not None
 
     def __str__(self) -> str:
         return self.arn
@@ -108,7 +104,7 @@ def as_caller(caller: Caller | str) -> Caller:
 
 def is_session_name(text: str) -> bool:
     """Whether STS accepts a session name."""
-    return _SESSION.fullmatch(text) is not None
+    return re.fullmatch(r"(?a)[\w+=,.@-]{2,64}", text) is not None
 
 
 def _session_in(arn: str) -> str | None:

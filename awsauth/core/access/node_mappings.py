@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple
 
 from awsauth.core.access.matching import Access, can_match, needs_instance
 from awsauth.core.arn import is_user, permission_set
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
-from awsauth.core.edit.changes import EnsureRole, IfMapped
-from awsauth.core.text.display import quoted_value
-from awsauth.errors import UsageError
 
 # EC2 with Linux, EC2 with Windows, Fargate, or machines outside AWS.
 NodeKind = Literal["ec2", "windows", "fargate", "hybrid"]
@@ -56,26 +53,6 @@ WELL_KNOWN: Final = (
     "system:serviceaccounts",
     "system:monitoring",
 )
-
-
-def node_role(role_arn: str, kind: NodeKind = "ec2", *, if_mapped: IfMapped = "extend") -> EnsureRole:
-    """Return the change that maps the role of nodes.
-
-    Args:
-        role_arn: The role of the nodes; for Fargate the pod execution role.
-        kind: ``ec2``, ``windows``, ``fargate`` or ``hybrid``.
-        if_mapped: As for `EnsureRole`, if the role is mapped already.
-
-    Raises:
-        InvalidValueError: `role_arn` is not the ARN of a role.
-        UsageError: `kind` is unknown.
-    """
-    named: Any = kind
-    if not isinstance(named, str) or named not in PRESETS:
-        message = f"{quoted_value(named)} is not a kind of node."
-        raise UsageError(message, hint=f"The kinds are {', '.join(get_args(NodeKind))}.")
-    username, groups = PRESETS[kind]
-    return EnsureRole(role_arn=role_arn, username=username, groups=groups, if_mapped=if_mapped)
 
 
 def is_node_mapping(mapped: MappingEntry) -> bool:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from awsauth.core.arn import ACCOUNT_ID, PARTITIONS
 from awsauth.core.document.model import ARN_FIELD, Key, MappingEntry, Sso
-from awsauth.core.edit.changes import Change, Repair
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.text.display import quoted, visible
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awsauth.core.document.repairs import Respelt
+    from awsauth.core.edit.changes import Change
     from awsauth.core.goyaml.decode import Value
     from awsauth.core.goyaml.nodes import Node
 
@@ -35,7 +35,6 @@ ENTRY_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "mapRoles": ("rolearn", "username", "groups", "userid", "sso"),
     "mapUsers": ("userarn", "username", "groups", "userid"),
 }
-_SKIPPED: Final = ("", "``", '""', "''")
 _SSO_FIELDS: Final = ("permissionSetName", "accountID", "partition")
 # Go's JSON takes the first two for the letters that they look like.
 _FOLD: Final = str.maketrans({"\u017f": "s", "\u212a": "k"} | {chr(c): chr(c + 32) for c in range(65, 91)})
@@ -50,11 +49,6 @@ _FOUND: Final = {
 
 NO_IAM_GROUP: Final = "Map a role instead, and allow the users in the group to assume it."
 
-# An item of a list without the blank after its dash, which YAML takes for a text.
-_DASHED: Final = re.compile(r"-[^\s-]\S*")
-
-_IAM_GROUP: Final = re.compile(r"arn:[\w-]+:iam::[^:]*:group/.*", re.IGNORECASE)
-
 _MOST_FINDINGS: Final = 10_000  # the most findings for one text; 1 MiB has room for some 7,000 real entries
 
 # By canonical name, key and value of the field that counts. If no field is right, it is the one that would count.
@@ -63,12 +57,12 @@ Winners = dict[str, tuple["Node", "Value"]]
 
 def is_iam_group(text: str) -> bool:
     """Whether a text is the ARN of an IAM group, which is never the ARN of a caller."""
-    return _IAM_GROUP.fullmatch(text) is not None
+    return re.fullmatch(r"(?i)arn:[\w-]+:iam::[^:]*:group/.*", text) is not None
 
 
 def is_skipped(text: str) -> bool:
     """Whether the authenticator skips a value: blank, or empty quotes."""
-    return text.strip(GO_SPACE) in _SKIPPED
+    return text.strip(GO_SPACE) in ("", "``", '""', "''")
 
 
 class EntryReader:
@@ -125,7 +119,7 @@ class EntryReader:
         elif problem and not mapped.principal and arn_field in (found := self._corrections()):
             names = " and ".join(quoted(one.name) for right, one in found.items() if one.name.lower() != right)
             rights = " and ".join(f"`{visible(one.right)}`" for one in found.values())
-            self._dropped(item, f"Fields with an unknown name: {names}.", f"Write {rights}.", (Repair(key=self.key),))
+            self._dropped(item, f"Fields with an unknown name: {names}.", f"Write {rights}.", self._repair())
         elif problem:
             self._dropped(item, problem)
         return not problem
@@ -142,9 +136,10 @@ class EntryReader:
         if value.type not in ("list", "null"):
             meant = self._corrections().get("groups")
             hint = f"Write `{visible(meant.right)}`." if meant else 'Write a list, such as `groups: ["NAME"]`.'
-            if value.type == "string" and _DASHED.fullmatch(value.text):
+            # An item of a list without the blank after its dash, which YAML takes for a text.
+            if value.type == "string" and re.fullmatch(r"-[^\s-]\S*", value.text):
                 hint = f"Put a blank after the dash: {quoted(f'- {value.text[1:]}')}."
-            fix = (Repair(key=self.key),) if meant else ()
+            fix = self._repair() if meant else ()
             self._wrong_type(value, "`groups` is not a list", "The authenticator drops the groups.", hint, fix)
             return False
         for item in value.items:
@@ -173,9 +168,14 @@ class EntryReader:
         hint = hint or "Complete it, or remove it."
         self._add("entry-dropped", item, (problem, "The authenticator drops the entry.", hint), fix)
 
+    def _repair(self) -> tuple[Change, ...]:
+        from awsauth.core.edit.changes import Repair  # most texts do not need it, and changes take long to load
+
+        return (Repair(key=self.key),)
+
     def _corrections_of(self, item: Value) -> dict[str, Respelt]:
         """Return the corrections of an entry's fields, by the right name."""
-        from awsauth.core.document.repairs import respelt  # most texts do not need it, nor the YAML reader
+        from awsauth.core.document.repairs import respelt  # for the same reason
 
         found = respelt(self.key, self.text, item.node) if item.written is item.node else ()
         return {one.right.partition(":")[0]: one for one in found}

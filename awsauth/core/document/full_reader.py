@@ -31,7 +31,6 @@ from awsauth.core.text.lines import ODD_BREAK, line_end, line_start, noticed_at
 
 _STYLES: Final[dict[str, Literal["plain", "single", "double"]]] = {"": "plain", "'": "single", '"': "double"}
 _EDITED: Final = ("rolearn", "userarn", "username", "groups")
-_DASH: Final = re.compile(r" *- +")
 _BLANKS: Final = " \t\r\n"  # the white space of YAML; other white space of Unicode belongs to values
 # Well-known mistakes in the line at which reading stops, with their hints. They may also be in the line before.
 _ADVICE: Final = (
@@ -162,7 +161,7 @@ class FullEntry:
             return node.start, node.end, self._list.style == "flow"
         start = line_start(text, node.start)
         dash = text[start : node.start]
-        is_alone = _DASH.fullmatch(dash) is not None and dash.index("-") == self._list.column
+        is_alone = re.fullmatch(" *- +", dash) is not None and dash.index("-") == self._list.column
         return start, line_end(text, _content_end(text, node)), is_alone
 
 

@@ -56,12 +56,8 @@ _ALIASES: Final = {
 _FIELD_OF: Final = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
 # The length up to which an unreadable text is repaired. Each possible repair reads the whole text.
 _LONGEST: Final = 50_000
-_ONE_GROUP: Final = re.compile(r"[^\s,;]+")
-_DASH_ALONE: Final = re.compile(r"^ *-(?=[A-Za-z\"'])", re.MULTILINE)
 # The text that may follow a complete list.
-_REST: Final = re.compile(r"(?:\s|#.*|\.\.\.)*")
-# The start of a line up to its first character, the dashes of lists included.
-_START: Final = re.compile(r" *(?:- +)*[^ ]?")
+_REST: Final = r"(?:\s|#.*|\.\.\.)*"
 _MOST_TRIED: Final = 48
 _SHOWN: Final = 5
 _MOST_COLUMNS: Final = 4
@@ -158,7 +154,7 @@ def _respelt(text: str, name: nodes.Node, value: nodes.Node, right: str, *, in_f
         if group.startswith("-"):  # A blank after the dash is missing: the dash is no part of the group.
             return None
         is_text = bool(value.value) and (bool(value.style) or plain_type(value.value) == "string")
-        if not is_text or not _is_simple(text, value) or not _ONE_GROUP.fullmatch(group):
+        if not is_text or not _is_simple(text, value) or not re.fullmatch(r"[^\s,;]+", group):
             return None
         shown = f"[{write_scalar(group, 'double', flow=True)}]"
         splices.append(Splice(value.start, value.end, shown))
@@ -187,7 +183,7 @@ def readable(key: Key, text: str) -> Repaired | None:
         return None
     for better, message in (
         (_without_typography(text), "There is {}."),
-        (_DASH_ALONE.sub(r"\g<0> ", text), "The blank after the dash is missing."),
+        (re.sub(r"(?m)^ *-(?=[A-Za-z\"'])", r"\g<0> ", text), "The blank after the dash is missing."),
     ):
         if better != text and (read := better if _reads(key, better) else _indented(key, better)):
             return _repair(text, read, message)
@@ -290,7 +286,8 @@ def _list_start(lines: Sequence[str], fault: int) -> int:
 
 def _columns(above: Sequence[str]) -> Iterator[int]:
     """Yield the columns of the lines above, and after their dashes, nearest first."""
-    starts = (_START.match(line) for line in reversed(above[-_LINES_ABOVE:]))
+    # The start of a line goes up to its first character, and includes the dashes of lists.
+    starts = (re.match(r" *(?:- +)*[^ ]?", line) for line in reversed(above[-_LINES_ABOVE:]))
     yield from dict.fromkeys(column for match in starts if match for column, c in enumerate(match[0]) if c != " ")
 
 
@@ -304,7 +301,13 @@ def _reads(key: Key, text: str) -> str:
         value = decode(root) if root else None
     except nodes.YamlSyntaxError:
         return ""
-    if not root or not value or value.type != "list" or not _REST.fullmatch(text, root.end) or _runs_on(text, value):
+    if (
+        not root
+        or not value
+        or value.type != "list"
+        or not re.fullmatch(_REST, text[root.end :])
+        or _runs_on(text, value)
+    ):
         return ""
     is_list = key == "mapAccounts" or all(_is_entry(key, text, item.node) for item in value.items)
     return repr(_meaning(value)) if is_list else ""

@@ -13,7 +13,6 @@ from awsauth.core.document.document import Document, check_document
 from awsauth.core.document.fast_reader import read_fast
 from awsauth.core.document.index import findings_by_entry, grouped
 from awsauth.core.document.model import KEYS, KIND, Key, MappingEntry, ParsedList, collecting_later
-from awsauth.core.edit.changes import Change, RenamePrincipal, Repair, ReplaceText
 from awsauth.core.findings import Finding, Location, Severity
 from awsauth.core.lint.rules import RULES, LintContext
 from awsauth.core.serialization import JsonValue
@@ -21,6 +20,7 @@ from awsauth.core.text.display import NotebookValue
 from awsauth.errors import EditError, MappingConflictError, UsageError
 
 if TYPE_CHECKING:
+    from awsauth.core.edit.changes import Change
     from awsauth.core.lint.policy import Policy
 
 _MOST_MERGES: Final = 64
@@ -131,6 +131,8 @@ def _checked(found: Any) -> list[Finding]:
 
 def _once(findings: Iterable[Finding], *, of_texts: bool) -> list[Change]:
     """Return the fixes of findings, each once: those of whole texts, or the others."""
+    from awsauth.core.edit.changes import RenamePrincipal, Repair, ReplaceText  # most documents need no fix
+
     wanted: dict[object, Change] = {}
     for change in (change for finding in findings for change in finding.fix):
         # Renaming a principal renames all of its entries, in any case.
@@ -156,7 +158,7 @@ def _possible(document: Document, changes: Sequence[Change]) -> tuple[Document, 
     It halves the changes until each part can be made, or is one change that cannot. After `_MOST_MERGES` the rest
     counts as impossible, because each merge takes as long as the text.
     """
-    from awsauth.core.edit.merge import merge  # most documents need no fix
+    from awsauth.core.edit.merge import merge  # for the same reason
 
     made: list[Change] = []
     waiting = [changes] if changes else []

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import KEYS, MappingEntry
-from awsauth.core.edit.changes import ReplaceText
 from awsauth.core.findings import REPEATED_DATA_KEY, UNREAD_OBJECT, Finding, Location, Severity, warning
 from awsauth.core.goyaml.nodes import Node
 from awsauth.core.manifest.literal_block import column_of
@@ -18,6 +17,9 @@ from awsauth.core.manifest.locate import ConfigMapLocation, child, fields, strin
 from awsauth.core.manifest.source import template_spans
 from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import Splice, line_end, line_of, line_start, spliced
+
+if TYPE_CHECKING:
+    from awsauth.core.edit.changes import Change
 
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "aws-auth"
@@ -61,21 +63,28 @@ def _unread(text: str, node: Node, this: str, hint: str) -> Finding:
 def repeated(found: ConfigMapLocation) -> Iterator[Finding]:
     """Yield the repeated keys of the ConfigMap and of its data; the last one counts."""
     data, text = target(found.data), found.text
-    hidden = shadowed(found)
-    fix = tuple(ReplaceText(key=key, text=value) for key, value in hidden.items() if key in KEYS)
-    is_safe = len(fix) == len(hidden) and merged(found) is not None
     top = {} if found.document is data else _by_name(found.document)
     blocks = top.get("data", [])
+    fix = _fix(found) if len(blocks) > 1 else ()
     for earlier, last in ((block, blocks[-1]) for block in blocks[:-1]):
         hint = _moved(text, fields(earlier[1]), fields(last[1]), earlier, last)
         if len(top.get("kind", [])) > 1 < len(top.get("metadata", [])):
             again = min(line_of(text, pairs[1][0].start) for pairs in top.values() if len(pairs) > 1)
             remove = f"Remove lines {line_of(text, found.document.start)} to {again - 1}"
             hint = f"Two manifests follow each other. {remove}, or put each into its own file."
-        yield _repetition(text, earlier, last, hint, fix if is_safe else ())
+        yield _repetition(text, earlier, last, hint, fix)
     for earlier, last in ((pair, pairs[-1]) for pairs in _by_name(data).values() for pair in pairs[:-1]):
         own, other = ({pair[0].value: pair} for pair in (earlier, last))
         yield _repetition(text, earlier, last, _moved(text, own, other, earlier, last), ())
+
+
+def _fix(found: ConfigMapLocation) -> tuple[Change, ...]:
+    """Return the changes that merge every earlier `data:` into the last, if they can."""
+    from awsauth.core.edit.changes import ReplaceText  # few manifests need it, and changes take long to load
+
+    hidden = shadowed(found)
+    fix = tuple(ReplaceText(key=key, text=value) for key, value in hidden.items() if key in KEYS)
+    return fix if len(fix) == len(hidden) and merged(found) is not None else ()
 
 
 _Pair = tuple["Node", "Node"]
@@ -87,7 +96,7 @@ def _by_name(node: Node | None) -> dict[str, list[_Pair]]:
     return grouped((pair[0].value, pair) for pair in pairs)
 
 
-def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[ReplaceText, ...]) -> Finding:
+def _repetition(text: str, earlier: _Pair, last: _Pair, hint: str, fix: tuple[Change, ...]) -> Finding:
     first, again = (line_of(text, pair[0].start) for pair in (earlier, last))
     name, location = last[0].value, _place(text, earlier[0])
     message = f"The manifest has the key {quoted(name)} twice, at lines {first} and {again}."

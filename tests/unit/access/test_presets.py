@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping, node_role
+from awsauth.core.access.node_mappings import PRESETS, NodeKind, is_node_mapping
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import MappingEntry
 from awsauth.core.edit.merge import merge
 from awsauth.errors import InvalidValueError, UsageError
+from awsauth.mapping_methods import node_role
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,6 @@ from awsauth.core.arn import ACCOUNT_ID, PARTITIONS, role_or_nothing
 from awsauth.core.document.authenticator import NO_IAM_GROUP, is_iam_group
 from awsauth.core.document.model import ARN_FIELD, Scalar, continuation
 from awsauth.core.document.repairs import in_ascii, typography
-from awsauth.core.edit.changes import Change, RenamePrincipal
 from awsauth.core.findings import Severity
 from awsauth.core.goyaml.scalars import write_scalar
 from awsauth.core.lint.arn_problems import arn_problem, bare, has_several
@@ -21,6 +20,8 @@ from awsauth.core.text.display import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from awsauth.core.edit.changes import Change
 
 
 _RESOURCE: Final = r"(?a)arn:[\w-]+:(?!iam|sts)([a-z][\w-]*):[\w-]*:\d*:([a-z][\w-]*)[:/]"
@@ -125,6 +126,8 @@ def _misspelt(item: LintEntry, problem: str, reason: str) -> Match:
     mapped = item.context.by_principal.get(arn.lower())
     fix: tuple[Change, ...] = ()
     if len(item.context.by_bare_arn[arn.lower()]) == 1 and is_canonical(arn):
+        from awsauth.core.edit.changes import RenamePrincipal  # most documents need no fix
+
         fix = (RenamePrincipal(principal_arn=item.mapped.principal, new_arn=arn),)
     hint = f"Write {quoted(arn, 200)}."
     if mapped:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING
 
 from awsauth.core.access.matching import INSTANCES_ONLY
 from awsauth.core.access.node_mappings import is_node_mapping, still_admits
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry, same_access
-from awsauth.core.edit.changes import Deduplicate
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, Match, distinct
 from awsauth.core.lint.rule import rule
 from awsauth.core.text.display import quoted
 
-_ONE_LEFT: Final = (Deduplicate(only_equal=True),)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awsauth.core.edit.changes import Change
 
 
 @rule(
@@ -68,7 +70,14 @@ def _replaced(context: LintContext, item: LintEntry, counts: LintEntry) -> Match
         impact, severity = "It adds nothing.", Severity.WARNING
     is_safe = same_access(mapped, later) and context.is_readable and mapped.sso is None
     message = f"This principal is mapped again on line {context.line(counts)}, and only the last entry counts."
-    return item.match(message, impact, hint, fix=_ONE_LEFT if is_safe else (), severity=severity)
+    return item.match(message, impact, hint, fix=_one_left() if is_safe else (), severity=severity)
+
+
+@cache
+def _one_left() -> tuple[Change, ...]:
+    from awsauth.core.edit.changes import Deduplicate  # most documents need no fix, and changes take long to load
+
+    return (Deduplicate(only_equal=True),)
 
 
 def _node_loss(nodes: MappingEntry, later: MappingEntry) -> tuple[str, str]:

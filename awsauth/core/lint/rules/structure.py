@@ -11,7 +11,6 @@ from awsauth.core.document.document import MAX_BYTES, byte_size
 from awsauth.core.document.index import grouped
 from awsauth.core.document.model import ARN_FIELD, KEYS, PRINCIPAL_KEYS, Entry, Key
 from awsauth.core.document.repairs import respelt
-from awsauth.core.edit.changes import Repair
 from awsauth.core.findings import Location, Severity
 from awsauth.core.goyaml.nodes import Node
 from awsauth.core.lint.arn_problems import bare
@@ -21,7 +20,6 @@ from awsauth.core.text.display import quoted
 from awsauth.core.text.lines import close_matches
 
 _BY_LETTERS: Final = {key.lower(): key for key in KEYS}
-_OTHERS: Final = re.compile("[^a-z]")
 _CONTENT: Final = r"(?m)^(?![ \t]*(?:#.*)?$|(?:---|\.\.\.)[ \t]*(?:#.*)?\r?$)[ \t]*(?P<first>\S.*)"
 _MEANT: Final = {"user": "username", "name": "username"}
 
@@ -43,7 +41,7 @@ def unknown_data_key(context: LintContext) -> Iterator[Match]:
         notes: by hand, please
     """
     for key in (key for key in context.document.data if key not in KEYS):
-        letters = _OTHERS.sub("", key[:50].lower())
+        letters = re.sub("[^a-z]", "", key[:50].lower())
         close = close_matches(letters, _BY_LETTERS, 1, 0.85)
         ignored = "The authenticator ignores it"
         if letters.startswith(("mapgroup", "mapiamgroup")):
@@ -146,6 +144,8 @@ def unknown_field(context: LintContext) -> Iterator[Match]:
         unknown = [name for name in names if name.value != "<<" and name.value.lower() not in ENTRY_FIELDS[key]]
         if not unknown or entry.mapped is None:
             continue  # the parser has reported an entry that maps nothing
+        from awsauth.core.edit.changes import Repair  # most documents need no fix
+
         text = context.document.data[key]
         meant = {one.start: one.right for one in respelt(key, text, node)}
         present = {name.value.lower() for name in names}
