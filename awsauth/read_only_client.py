@@ -93,7 +93,7 @@ class ReadOnlyClient:
         Raises:
             FileError: the records of owners next to a manifest cannot be read.
         """
-        return _owners_in(self._store.read())
+        return owners_in(self._store.read())
 
     def access(self) -> AccessView:
         """Return who has access, by mappings and by access entries of an EKS cluster.
@@ -108,7 +108,7 @@ class ReadOnlyClient:
         owners: dict[str, str] = {}
         state = self._cluster_context.entries_state() if self._cluster_context else EntriesState()
         with suppress(FileError):  # the records next to a manifest cannot be read
-            owners = {name: owner for owner, names in _owners_in(snapshot).items() for name in names}
+            owners = {name: owner for owner, names in owners_in(snapshot).items() for name in names}
         return access_view(snapshot.document, state, owners)
 
     def report(self) -> AccessReport:
@@ -375,7 +375,19 @@ def _account_name() -> str:
     return ""
 
 
-def _owners_in(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+@public
+def snapshot_of(client: ReadOnlyClient) -> Snapshot:
+    """Return the object, which answers several questions with one read."""
+    return client._store.read()  # noqa: SLF001 - of the same module
+
+
+@public
+def access_of(client: ReadOnlyClient, snapshot: Snapshot) -> AccessView | None:
+    """Return who has access; None without a cluster, which alone has access entries."""
+    return client._access(snapshot) if client._cluster_context else None  # noqa: SLF001 - of the same module
+
+
+def owners_in(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """Return the principals that each owner applied last, by an object's records."""
     from awsauth.core.desired.records import read_records
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Container, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
 import click
@@ -69,7 +69,7 @@ _CONNECTION: Final = "Connection"
 _OUTPUT: Final = "Output"
 _WITHOUT_VALUE: Final = "--dry-run"
 _ARN: Final = "--arn"
-_ALL: Final = frozenset(one.option for one in invocations.VARIABLES)
+_ALL: Final = tuple(one.option for one in invocations.VARIABLES)
 
 
 class SectionedOption(click.Option):
@@ -101,9 +101,10 @@ _change_option: Final = partial(kept_option, _CHANGE)
 _output_option: Final = partial(kept_option, _OUTPUT)
 
 
-def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[SectionedOption]:
-    """Return the options of all commands; `connection` are those that the help shows."""
-    target = [
+@cache
+def _target_options(shown: tuple[str, ...]) -> list[SectionedOption]:
+    """Return the options that name the target; the help shows those in `shown`."""
+    return [
         kept_option(
             _CONNECTION,
             one.option,
@@ -111,20 +112,27 @@ def _shared(outputs: Sequence[str], connection: Container[str] = _ALL) -> list[S
             callback=_keep if one.repeated else _keep_one,
             metavar=one.metavar,
             multiple=True,
-            hidden=one.option not in connection,
+            hidden=one.option not in shown,
             type=click.Path(readable=False) if one.metavar == "FILE" else str,
             shell_complete=complete_context if one.option == "--context" else None,
         )
         for one in invocations.VARIABLES
     ]
-    return [
-        *target,
-        _output_option("-o --output", "The output format; text by default.", type=click.Choice(outputs)),
-        _output_option("--quiet-notes", "Hide notes with this code; repeatable.", multiple=True, metavar="CODE"),
-        _output_option("--no-color", "No colors, like the variable NO_COLOR.", is_flag=True),
-        _output_option("-v --verbose", "Show all details, requests and decisions; -vv shows more.", count=True),
-        _output_option("--traceback", "Show the traceback of an error.", is_flag=True),
-    ]
+
+
+# The options for the output, besides the format.
+_SHOWN: Final = (
+    _output_option("--quiet-notes", "Hide notes with this code; repeatable.", multiple=True, metavar="CODE"),
+    _output_option("--no-color", "No colors, like the variable NO_COLOR.", is_flag=True),
+    _output_option("-v --verbose", "Show all details, requests and decisions; -vv shows more.", count=True),
+    _output_option("--traceback", "Show the traceback of an error.", is_flag=True),
+)
+
+
+def _shared(outputs: Sequence[str], connection: tuple[str, ...] = _ALL) -> list[SectionedOption]:
+    """Return the options of all commands; `connection` are those that the help shows."""
+    output_format = _output_option("-o --output", "The output format; text by default.", type=click.Choice(outputs))
+    return [*_target_options(connection), output_format, *_SHOWN]
 
 
 _DRY_RUN: Final = "Only show what would change; with =server the API server checks it too."
@@ -190,7 +198,7 @@ class AwsAuthCommand(_Sectioned):
         library: str,
         changes: Sequence[SectionedOption] = (),
         writes: bool = False,
-        connection: Container[str] = _ALL,
+        connection: tuple[str, ...] = _ALL,
         outputs: Sequence[OutputFormat] = _Sectioned.outputs,
         **attributes: Any,
     ) -> None:

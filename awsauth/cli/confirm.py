@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -117,7 +116,7 @@ def confirm_and_apply(
     if asks:
         invocation.require_terminal("to make the change")
     if invocation.is_filter and not how.dry_run and not how.out:
-        invocation.screen = replace(invocation.screen, to_error=True)  # Standard output is for the manifest.
+        invocation.screen = invocation.screen._replace(to_error=True)  # Standard output is for the manifest.
     with invocation.client() as client:
         for attempt in range(_MOST_TIMES):
             proposed = propose(client)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +12,7 @@ import click
 
 from awsauth.boundary import caused_by
 from awsauth.cli.invocation import VARIABLES, Invocation, targeted_command, with_target
-from awsauth.core.serialization import JsonValue
+from awsauth.core.serialization import FLAT, JsonValue
 from awsauth.core.text.display import code, command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
@@ -39,6 +39,23 @@ _CHANGED: Final = {
     True: "Something was changed.",
     None: "It is unknown whether anything was changed.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FileLocation(JsonValue):
+    """The file of a finding, with its line and column if it has a place."""
+
+    path: str
+    line: int | None
+    column: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFinding(JsonValue):
+    """A finding as `awsauth check` prints it."""
+
+    finding: Finding = field(metadata=FLAT)
+    file: FileLocation | None
 
 
 @dataclass(frozen=True, slots=True)

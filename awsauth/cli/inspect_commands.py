@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,30 +16,30 @@ from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.cli.output import annotation
 from awsauth.core.access.matching import casefold_arn
 from awsauth.core.document.model import KEYS
-from awsauth.core.edit.changes import Change, EnsureAccount, EnsureRole, EnsureUser
-from awsauth.core.entries.model import NOT_LOOKED_AT, AccessEntry, AccessView, PrincipalAccess
-from awsauth.core.serialization import FLAT, JsonValue, json_text
+from awsauth.core.serialization import json_text
 from awsauth.core.text.display import command_line, fenced, visible
 from awsauth.errors import FileError
+from awsauth.read_only_client import access_of, owners_in, snapshot_of
 from awsauth.report.formats import markdown_table, report_as_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from awsauth.client import AwsAuthClient
-    from awsauth.core.document.document import Document
+    from awsauth.core.edit.changes import Change
+    from awsauth.core.entries.model import AccessEntry, AccessView, PrincipalAccess
     from awsauth.core.findings import Finding
     from awsauth.core.lint.lint import MappingRow
+    from awsauth.stores.store import Snapshot
 
 
 def command_for(invocation: Invocation, change: Change) -> str:
     """Return the command line for a change; for ``--file -`` it may be a Python call."""
     match change:
-        case EnsureRole():
+        case awsauth.EnsureRole():
             return targeted_command(invocation, "add", "role", change.role_arn, *_mapping(change))
-        case EnsureUser():
+        case awsauth.EnsureUser():
             return targeted_command(invocation, "add", "user", change.user_arn, *_mapping(change))
-        case EnsureAccount():
+        case awsauth.EnsureAccount():
             return targeted_command(invocation, "add", "account", change.account)
     if invocation.is_filter:
         from awsauth.core.explain.explanation import call  # `get` explains nothing
@@ -49,7 +49,7 @@ def command_for(invocation: Invocation, change: Change) -> str:
     return f"{printed} | {targeted_command(invocation, 'apply', '-', '--yes')}"  # --yes, as standard input is not a terminal
 
 
-def _mapping(change: EnsureRole | EnsureUser) -> Iterator[str]:
+def _mapping(change: awsauth.EnsureRole | awsauth.EnsureUser) -> Iterator[str]:
     yield from ("--username", change.username)
     for group in change.groups:
         yield from ("--group", group)
@@ -84,25 +84,8 @@ def check_command(invocation: Invocation, /, *, fix: bool, fail_on: str) -> int:
     return FOUND if any(finding.severity.value in worst for finding in found) else DONE
 
 
-@dataclass(frozen=True, slots=True)
-class FileLocation(JsonValue):
-    """The file of a finding, with its line and column if it has a place."""
-
-    path: str
-    line: int | None
-    column: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedFinding(JsonValue):
-    """A finding as `awsauth check` prints it."""
-
-    finding: Finding = field(metadata=FLAT)
-    file: FileLocation | None
-
-
 def _show(invocation: Invocation, found: Sequence[Finding]) -> None:
-    from awsauth.cli.errors import findings_as_markdown, findings_as_text  # `get` shows no findings
+    from awsauth.cli.errors import CheckedFinding, FileLocation, findings_as_markdown, findings_as_text
 
     places = [place if (place := finding.location) and place.in_file else None for finding in found]
     file, screen = invocation.file, invocation.screen
@@ -145,42 +128,43 @@ def get_command(invocation: Invocation, /, *, pattern: str) -> int:
 
     with invocation.client() as client:
         with invocation.waiting():
-            document = client.read()
-            exists = bool(document.data) or client.exists()
-            owners = owners_in(invocation, client)
-            view = client.access()
-        shown = [one for one in view.principals if matches_pattern(pattern, one.principal, one.username, *one.groups)]
-        mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in view.principals}
+            snapshot = snapshot_of(client)
+            view = access_of(client, snapshot)
+        document, owners = snapshot.document, owner_by_name(invocation, snapshot)
+        principals = view.principals if view else ()
+        shown = [one for one in principals if matches_pattern(pattern, one.principal, one.username, *one.groups)]
+        mapped = {one.entry.principal if one.entry else casefold_arn(one.principal): one for one in principals}
         listed = [_noted(row, owners, mapped) for row in list_mappings(document, pattern, invocation.policy)]
         remember(invocation.target, document)
     cells = [*map(_cells, listed), *(_entry_cells(one.entry, one) for one in shown if one.entry)]
-    access = replace(view, principals=tuple(shown)) if view.mode or view.notes else None
+    access = replace(view, principals=tuple(shown)) if view and (view.mode or view.notes) else None
     if invocation.output == "markdown":
         table = markdown_table(_HEADER, cells)
     else:
         table = invocation.screen.table(_HEADER, cells, titles=(0, 1)) if cells else ""
     values = {"mappings": listed, "problems": len(document.problems), "access": access}
     invocation.report(values, table)
-    return _end_of_get(invocation, document, view, pattern=pattern, is_found=bool(cells), exists=exists)
+    return _end_of_get(invocation, snapshot, view, pattern=pattern, is_found=bool(cells))
 
 
 def _end_of_get(
-    invocation: Invocation, document: Document, view: AccessView, *, pattern: str, is_found: bool, exists: bool
+    invocation: Invocation, snapshot: Snapshot, view: AccessView | None, *, pattern: str, is_found: bool
 ) -> int:
-    tell = invocation.screen.tell
+    tell, document = invocation.screen.tell, snapshot.document
+    is_used = not view or view.mode != "API"
     lost = [key for key in KEYS if (reading := document.reading(key)).findings and not reading.entries]
     if lost:
         tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:
         tell(f"The text has problems ({len(document.problems)}): {targeted_command(invocation, 'check')}")
-    for note in view.notes:
+    for note in view.notes if view else ():
         tell(note.line)
-    if view.mode == "API":
+    if not is_used:
         tell("The authentication mode is API: only access entries count.")
     if pattern != "*" and not is_found:
         tell(f"No mapping matches {pattern!a}{', as far as can be read' if lost else ''}.")
         return UNFIT if lost else NOT_FOUND
-    if not exists and view.mode != "API":
+    if not snapshot.exists and is_used:
         tell("There is no aws-auth: nothing is mapped.")
         return NOT_FOUND
     if not is_found and not lost:
@@ -188,10 +172,10 @@ def _end_of_get(
     return UNFIT if lost else DONE
 
 
-def owners_in(invocation: Invocation, client: AwsAuthClient) -> dict[str, str]:
+def owner_by_name(invocation: Invocation, snapshot: Snapshot) -> dict[str, str]:
     """Return the owners by the names of their entries, and tell unreadable records."""
     try:
-        found = client.owners()
+        found = owners_in(snapshot)
     except FileError as error:
         invocation.screen.tell(f"{error.location}: {error.message} {error.hint}")
         return {}
@@ -286,6 +270,8 @@ def who_can_command(invocation: Invocation, /, *, name: str, resource: str | Non
     """
     if namespace and not resource:
         raise click.UsageError("-n needs a resource, such as `awsauth who-can get secrets -n web`.")
+    from awsauth.core.entries.model import NOT_LOOKED_AT  # the entries take long to load
+
     with invocation.client() as client, invocation.waiting():
         if resource:
             found = [client.who_can(name, resource, namespace=namespace)]

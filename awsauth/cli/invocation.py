@@ -72,9 +72,6 @@ VARIABLES: Final = (
 
 _OPTIONS: Final = frozenset(one.option for one in VARIABLES)
 
-# A command in backticks, or on an indented line.
-_COMMAND: Final = re.compile(r"(?<=`)awsauth [^`\n]+(?=`)|(?<=  )awsauth [^`\n]+$", re.MULTILINE)
-
 _TOGETHER: Final = {"cluster": ("cluster", "acting"), "kubeconfig": ("kubeconfig", "acting"), "file": ("file",)}
 
 
@@ -129,7 +126,8 @@ def with_target(text: str, context: click.Context) -> str:
         offered = {option for param in params for option in param.opts}
         return " ".join([match[0], *filter(None, [command_line(*_target_words(context.obj.target, offered))])])
 
-    return _COMMAND.sub(targeted, text)
+    # A command is in backticks, or on an indented line.
+    return re.sub(r"(?m)(?<=`)awsauth [^`\n]+(?=`)|(?<=  )awsauth [^`\n]+$", targeted, text)
 
 
 def describe_target(target: Mapping[str, Any]) -> str:

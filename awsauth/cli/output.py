@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import sys
-import textwrap
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -31,11 +28,6 @@ _PATIENCE: Final = 1.0  # seconds before a wait is shown
 
 _CLEAR: Final = "\r\x1b[K"
 
-_COMMAND: Final = re.compile("`[^`]*`")
-
-# The beginning of a line of prose. Commands to copy are indented.
-_PROSE: Final = re.compile(r"\S| *[-!] ")
-
 # The beginning of a command to a CI system. Source: GitHub's ``actions/runner`` ``ActionCommand.cs`` (``::name::``
 # at the start of a line, ``##[name]`` anywhere); Azure Pipelines and TeamCity have ``##vso[`` and ``##teamcity[``.
 _CI_COMMAND: Final = re.compile(r"(^[^\S\n]*):(?=:)|#(?=#\w*\[)", re.MULTILINE)
@@ -45,8 +37,7 @@ class OutputError(Exception):
     """The output cannot be written, as on a full disk."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)  # as for `Invocation`
-class Output:
+class Output(NamedTuple):
     """Where a command prints; it leaves out colors where they are not wanted.
 
     Attributes:
@@ -116,8 +107,9 @@ class Output:
         """Wrap prose for the terminal, but no word, command or indented line."""
         if not (sys.stderr.isatty() if to_error else self.is_terminal):
             return text
-        width = shutil.get_terminal_size().columns
-        return "\n".join(_filled(line, width) if _PROSE.match(line) else line for line in text.split("\n"))
+        width = _width()
+        # The beginning of a line of prose; commands to copy are indented.
+        return "\n".join(_filled(line, width) if re.match(r"\S| *[-!] ", line) else line for line in text.split("\n"))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[int] = (0,)) -> str:
         """Return a table with a line for each row.
@@ -126,16 +118,24 @@ class Output:
         """
         shown = [[visible(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
-        width = shutil.get_terminal_size().columns
-        if self.is_terminal and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+        if self.is_terminal and sum(widths) + len(_GAP) * (len(widths) - 1) > (width := _width()):
             return "\n".join(_record(header, row, titles, width) for row in shown)
         first, *others = [_GAP.join(map(str.ljust, row, widths)).rstrip() for row in (header, *shown)]
         return "\n".join([click.style(first, bold=True), *others])
 
 
+def _width() -> int:
+    """Return the width of the terminal, in columns."""
+    import shutil  # a pipe has no width
+
+    return shutil.get_terminal_size().columns
+
+
 def _filled(line: str, width: int) -> str:
     """Wrap a line of prose, but no command in backticks."""
-    kept = _COMMAND.sub(lambda match: match[0].replace(" ", "\0"), line)
+    import textwrap  # only long lines on a terminal are wrapped
+
+    kept = re.sub("`[^`]*`", lambda match: match[0].replace(" ", "\0"), line)
     indent = line[: len(line) - len(line.lstrip())] + _GAP
     filled = textwrap.fill(kept, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return filled.replace("\0", " ")

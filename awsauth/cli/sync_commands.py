@@ -14,7 +14,7 @@ import click
 from awsauth.cli.command import CONFLICT, DONE, FOUND, RECORDED, REFUSED, awsauth_command, choice
 from awsauth.cli.confirm import Confirmation, PreviewedChange, confirm_and_apply
 from awsauth.cli.files import naming, read_input
-from awsauth.cli.inspect_commands import owners_in
+from awsauth.cli.inspect_commands import owner_by_name
 from awsauth.cli.invocation import Invocation, targeted_command
 from awsauth.core.desired.acts import SyncReport
 from awsauth.core.desired.convert import fragment_text, import_fragment, initial_fragment
@@ -24,6 +24,7 @@ from awsauth.core.findings import Finding, note
 from awsauth.core.guards.guards import GUARDS
 from awsauth.core.text.display import visible
 from awsauth.errors import FragmentError, UsageError
+from awsauth.read_only_client import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -191,9 +192,10 @@ def init_command(invocation: Invocation, /, *, owner: str) -> None:
 
     It leaves out node mappings, and entries that another owner applied.
     """
-    with invocation.client() as client, invocation.waiting():
-        document, owners = client.read(), owners_in(invocation, client)
-    fragment, left_out = initial_fragment(document, owner, {name for name, other in owners.items() if other != owner})
+    with invocation.client() as client:
+        snapshot = invocation.awaited(snapshot_of, client)
+    others = {name for name, other in owner_by_name(invocation, snapshot).items() if other != owner}
+    fragment, left_out = initial_fragment(snapshot.document, owner, others)
     for line in left_out:
         invocation.screen.tell(f"Left out: {visible(line)}.")
     invocation.screen.print(fragment_text(fragment).rstrip("\n"))

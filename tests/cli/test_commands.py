@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from awsauth.cli.app import program
 from awsauth.client import AwsAuthClient
+from awsauth.stores.file import FileStore
 from tests.support.command_line import ADD, NODE, ROLE, manifest_in, run
+
+if TYPE_CHECKING:
+    from awsauth.stores.store import Snapshot
 
 
 @pytest.fixture
@@ -399,11 +403,27 @@ SECRETS = (
 )
 
 
+@pytest.mark.parametrize("args", [["get"], ["init", "--owner", "team"]])
+def test_a_command_that_shows_several_answers_reads_once(
+    file: str, monkeypatch: pytest.MonkeyPatch, args: list[str]
+) -> None:
+    reads = []
+    read = FileStore.read
+
+    def counted(store: FileStore) -> Snapshot:
+        reads.append(store)
+        return read(store)
+
+    monkeypatch.setattr(FileStore, "read", counted)
+    assert run(*args, "--file", file).code == 0
+    assert len(reads) == 1
+
+
 def test_a_defect_is_told_without_secrets(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: AwsAuthClient) -> None:
+    def fail(_: FileStore) -> None:
         raise RuntimeError(f"not expected: {' '.join(SECRETS)}")
 
-    monkeypatch.setattr(AwsAuthClient, "read", fail)
+    monkeypatch.setattr(FileStore, "read", fail)
     for args in ([], ["-vv"], ["--traceback"], ["-o", "json"]):
         done = run("get", "--file", file, *args)
         assert done.code == 8

@@ -120,7 +120,7 @@ def test_a_press_of_the_tab_key_loads_little() -> None:
     *completed, loaded = done.stdout.splitlines()
     assert completed == ["plain,remove", "plain,rename", "plain,report", "plain,recover"]
     unwanted = {"awsauth.client", "awsauth.cli.confirm", "awsauth.core.document.document", "pydantic", "yaml", "boto3"}
-    unwanted |= {"pathlib"}
+    unwanted |= {"pathlib", "shutil", "textwrap"}
     assert not unwanted & set(json.loads(loaded))
 
 

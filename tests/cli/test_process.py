@@ -65,7 +65,8 @@ def test_it_starts_under_both_names(file: str) -> None:
             ["get", "--file", "aws-auth.yaml"],
             {"pydantic", "rich", "yaml", "kubernetes", "boto3", "botocore", "urllib3", "base64"}
             | {"awsauth.apply", "awsauth.cli.confirm", "awsauth.cli.errors", "awsauth.core.diff", "awsauth.core.guards"}
-            | {"awsauth.core.edit.merge", "awsauth.core.explain", "awsauth.history", "awsauth.core.access.caller"},
+            | {"awsauth.core.edit.merge", "awsauth.core.explain", "awsauth.history", "awsauth.core.access.caller"}
+            | {"awsauth.core.edit.changes", "awsauth.core.entries", "hashlib", "pathlib", "shutil", "textwrap"},
         ),
         ([*ADD, "--file", "aws-auth.yaml", "--dry-run"], {"pydantic", "rich", "kubernetes", "boto3", "botocore"}),
     ],

@@ -14,8 +14,7 @@ from pydantic import TypeAdapter
 from typing_extensions import NotRequired, TypedDict
 
 from awsauth.aws.identity import Identity
-from awsauth.cli.errors import ErrorReport
-from awsauth.cli.inspect_commands import CheckedFinding
+from awsauth.cli.errors import CheckedFinding, ErrorReport
 from awsauth.cli.invocation import VERSION
 from awsauth.core import plan
 from awsauth.core.desired.acts import SyncReport
