@@ -29,8 +29,6 @@ _AT_ONCE: Final = 8
 # Seconds in which many principals are asked for.
 _ASKS_FOR: Final = 30.0
 
-_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
-
 
 class Role(NamedTuple):
     """A role of IAM.
@@ -147,7 +145,9 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     Raises:
         UsageError: it is not.
     """
-    if not isinstance(name, str) or not (_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
+    if not isinstance(name, str) or not (
+        re.fullmatch(r"(?a)[\w+=,.@-]{1,64}", name) or (or_arn and name.startswith("arn:"))
+    ):
         more = " Or pass an ARN: arn:aws:iam::111122223333:role/mytestrole." if or_arn else ""
         message = f"{quoted(name) if isinstance(name, str) else quoted_value(name)} is not the name of a role."
         hint = f"Pass a name of 1 to 64 letters, digits or +=,.@_-, without a path: mytestrole.{more}"

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import boto3
 
 _LOOK: Final = "Run it again: it looks at the present state, and does only the missing steps."
-_PATH: Final = re.compile(r"/(?:[!-~]{1,510}/)?")
 _FULL: Final = frozenset({"LimitExceeded"})  # the code of IAM for an instance profile that already holds its one role
 
 
@@ -91,7 +90,7 @@ def ensure_instance_role(
     """
     check_role_name(name)
     named: Any = path
-    if not isinstance(named, str) or not _PATH.fullmatch(path):
+    if not isinstance(named, str) or not re.fullmatch("/(?:[!-~]{1,510}/)?", path):
         raise UsageError(f"{quoted(str(path))} is not a path.", hint="Pass a path such as /team/.")
     role = _InstanceRole(AwsSession(session=session, profile=profile, region=region), name, path)
     return replace(role.look()[0], dry_run=True) if dry_run else role.ensure()

@@ -42,7 +42,6 @@ _EXPIRES: Final = 60
 # Other values of ``X-Amz-Expires``, so that two tokens of one second differ. An API server caches the user of a
 # token.
 _OTHERS: Final = itertools.cycle(range(_EXPIRES - 1, 0, -1))
-_CLUSTER_ID: Final = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class TokenSource:
     _signed_with: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not _CLUSTER_ID.fullmatch(self.cluster_id):
+        if not re.fullmatch("[!-~]{1,255}", self.cluster_id):
             hint = "Pass the name of the cluster."
             raise InvalidValueError(f"{quoted(self.cluster_id)} is not the name of a cluster.", hint=hint)
 

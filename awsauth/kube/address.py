@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 _PORTS: Final = {"http": "80", "https": "443"}
-_USERINFO: Final = re.compile(r"//[^/?#]*@")
-_ADDRESS: Final = re.compile(r"https?://[^\s\\?#]+")
 
 
 def proxy_for(address: str) -> str | None:
@@ -97,7 +95,7 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
 
 def without_userinfo(address: str) -> str:
     """Return an address without the user and password in it."""
-    return _USERINFO.sub("//", address, count=1)
+    return re.sub(r"//[^/?#]*@", "//", address, count=1)
 
 
 def has_stray_at(address: str) -> bool:
@@ -135,7 +133,7 @@ def address_problem(address: Any, *, has_credentials: bool, is_proxied: bool = F
 
 def _host(address: str) -> str | None:
     """Return the host of an address; None if the address is malformed."""
-    if not _ADDRESS.fullmatch(address) or has_stray_at(address):
+    if not re.fullmatch(r"https?://[^\s\\?#]+", address) or has_stray_at(address):
         return None
     with suppress(ValueError):
         parts = urlsplit(without_userinfo(address))

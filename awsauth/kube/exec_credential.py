@@ -38,7 +38,6 @@ LOGIN_SECONDS: Final = 300.0
 LARGEST_OUTPUT: Final = 2**20
 
 _LONGEST_PROBLEM: Final = 2_000
-_FRACTION: Final = re.compile(r"\.\d+")
 _VERSIONS: Final = tuple([f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1")])
 # Fields of the cluster that a plugin with ``provideClusterInfo`` gets.
 _CLUSTER_INFO: Final = (
@@ -262,5 +261,5 @@ def _moment(value: Any) -> datetime | None:
     if not value:
         return None
     with contextlib.suppress(ValueError):
-        return time_read(_FRACTION.sub("", str(value).upper()))
+        return time_read(re.sub(r"\.\d+", "", str(value).upper()))
     raise ValueError("its output has an `expirationTimestamp` that is not a time")

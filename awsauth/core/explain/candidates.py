@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from awsauth.core.document.model import EntryLayout, Key, MappingEntry, ParsedList, Sso
 
 _MOST_ALIKE: Final = 100
-_SPACES: Final = re.compile(" +")
 
 
 class NearMiss(NamedTuple):
@@ -169,7 +168,7 @@ def entry_location(document: Document, reading: ParsedList, position: int, name:
     if field and isinstance(field.value, Scalar):
         start, end = field.value.start, field.value.end
     else:
-        indented = _SPACES.match(reading.text, shape.start)
+        indented = re.compile(" +").match(reading.text, shape.start)
         start, end = indented.end() if indented else shape.start, None
     return document.place_of(Location.of(name or reading.key, reading.text, start, end))
 

@@ -23,13 +23,12 @@ MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 _CHECKED: Final = ("null", "bool", "int", "float", "timestamp", "binary")
 CHECKED_TAGS: Final = {f"tag:yaml.org,2002:{name}": name for name in _CHECKED}
 
-_NULLS: Final = ("", "~", "null", "Null", "NULL")
 _YES_OR_NO: Final = ("y", "yes", "true", "on", "n", "no", "false", "off")
 _BOOLS: Final = [form for word in _YES_OR_NO for form in (word, word.capitalize(), word.upper())]
 _INFINITY: Final = [sign + form for sign in ("", "+", "-") for form in (".inf", ".Inf", ".INF")]
 # The plain scalars without digits that are not text.
 WORDS: Final[dict[str, Type]] = {
-    **dict.fromkeys(_NULLS, "null"),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), "null"),
     **dict.fromkeys(_BOOLS, "bool"),
     **dict.fromkeys((".nan", ".NaN", ".NAN", *_INFINITY), "unmarshalable"),
 }

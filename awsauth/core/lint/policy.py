@@ -30,8 +30,6 @@ from awsauth.core.serialization import model_problem
 from awsauth.core.text.display import quoted_value
 from awsauth.errors import PolicyError, UsageError
 
-_ROLE_WITH_PATH: Final = re.compile(":role/[^/]*/", re.IGNORECASE)
-
 _CODE: Final = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -68,7 +66,7 @@ _NO_PARTITION: Final = f"is not a partition: the partitions are {', '.join(PARTI
 _Partition = Annotated[str, must_fit(PARTITIONS.__contains__, _NO_PARTITION)]
 _Code = Annotated[str, must_fit(_CODE.fullmatch, "is not the code of a finding, such as extra-groups")]
 _HAS_PATH: Final = "has a path, but the authenticator knows a role without it: remove the path behind `role/`"
-_Role = Annotated[_Text, must_fit(lambda pattern: not _ROLE_WITH_PATH.search(pattern), _HAS_PATH)]
+_Role = Annotated[_Text, must_fit(lambda pattern: not re.search("(?i):role/[^/]*/", pattern), _HAS_PATH)]
 
 
 @public

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
 
 from awsauth.core.document.document import Document
 from awsauth.core.findings import Finding
@@ -25,8 +24,6 @@ from awsauth.core.text.display import quoted, visible
 from awsauth.core.text.lines import Splice, spliced
 from awsauth.errors import ManifestError
 
-_CONFIG_MAP: Final = re.compile(r"""(?m)(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""")
-
 
 def document_in(raw: str | bytes) -> Document | None:
     """Return the data of a ConfigMap in a file; None if it holds something else.
@@ -36,7 +33,7 @@ def document_in(raw: str | bytes) -> Document | None:
     """
     # Byte by byte and without the zeros, UTF-16 looks as UTF-8 does, but for the byte order mark.
     shown = raw.replace(b"\0", b"").decode("latin-1") if isinstance(raw, bytes) else raw
-    if not _CONFIG_MAP.search(shown):
+    if not re.search(r"""(?m)(?:^(?:ï»¿|ÿþ|þÿ)?|[{,])[ \t]*["']?kind["']?\s*:\s*["']?ConfigMap\b""", shown):
         return None
     return Manifest.parse(decode_manifest(raw)[0] if isinstance(raw, bytes) else raw).document
 

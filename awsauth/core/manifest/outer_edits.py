@@ -25,8 +25,6 @@ _ESCAPED_IN_DOUBLE: Final = r"(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F
 _ESCAPED_IN_SINGLE: Final = "''"
 _NOT_PLAIN_IN_DOUBLE: Final = "[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 _ONE_LINE: Final = rf"[^\n{ODD_CHARACTERS}]*"
-# Lines, and the parts between two commas: a list in JSON is often a single line.
-_PIECE: Final = re.compile(r"[^,\n]*(?:[,\n]|\Z)")
 
 
 def double_escaped(value: str) -> str:
@@ -127,7 +125,8 @@ def _edit_between_quotes(text: str, node: Node, wanted: str) -> list[Splice]:
 
 def _changed_characters(old: str, new: str) -> list[tuple[int, int, str]]:
     """Return the parts of `old` to replace, as start, end and new text."""
-    old_pieces, new_pieces = _PIECE.findall(old), _PIECE.findall(new)
+    # Lines, and the parts between two commas: a list in JSON is often a single line.
+    old_pieces, new_pieces = (re.findall(r"[^,\n]*(?:[,\n]|\Z)", text) for text in (old, new))
     old_at = list(accumulate(map(len, old_pieces), initial=0))
     changes = []
     for change in changed_lines(old_pieces, new_pieces):

@@ -36,8 +36,6 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 
 # The binding of ``system:masters`` that Kubernetes makes.
 _MASTERS: Final = (Binding("ClusterRoleBinding", "cluster-admin", "", "ClusterRole", "cluster-admin"),)
-_ACCEPTS: Final = re.compile("^(?:loses|gains|unproven)=")
-_SESSION: Final = re.compile(r"\{\{SessionName(?:Raw)?\}\}")
 
 
 def migration_plan(
@@ -87,7 +85,7 @@ def _check(choices: MigrationChoices, document: Document, seen: Iterable[str], p
     unknown = ({*choices.usernames, *choices.arns} - mapped) | (set(choices.accept) - known)
     # Of a mapping that an earlier run replaced and removed: the same command may run again.
     replaced = set(present).difference(map(casefold_arn, mapped))
-    unknown = {one for one in unknown if casefold_arn(_ACCEPTS.sub("", one)) not in replaced}
+    unknown = {one for one in unknown if casefold_arn(re.sub("^(?:loses|gains|unproven)=", "", one)) not in replaced}
     unknown |= {real for old, real in choices.arns.items() if principal_of(real) != casefold_arn(old)}
     if unknown:
         hint = "Give the ARN as in aws-auth, and to accept a difference loses=ARN, gains=ARN or unproven=ARN."
@@ -225,7 +223,9 @@ class _Classifier(NamedTuple):
         except InvalidValueError as error:
             refused = error.message.replace("\n", " ")
             return replace(item, verdict="needs-choice", reason=f"{refused} Choose another name for this principal.")
-        if "{{" in "".join([username if is_user(arn) else _SESSION.sub("", username), *mapped.groups]):
+        if "{{" in "".join(
+            [username if is_user(arn) else re.sub(r"\{\{SessionName(?:Raw)?\}\}", "", username), *mapped.groups]
+        ):
             given.problems["unproven"] = "AWS does not document that an entry fills in its templates."
         for what, reason in given.problems.items():
             if not choices.accepts(what, mapped.principal):

@@ -17,6 +17,7 @@ import awsauth
 from awsauth.cli import errors
 from awsauth.core.access import matching
 from awsauth.core.cluster import other_writers
+from awsauth.core.desired import records
 from awsauth.core.desired.records import OWNER_NAME
 from awsauth.core.document import fast_patterns as plain_forms, repairs
 from awsauth.core.document.document import Document
@@ -93,6 +94,8 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
         (re.compile(context._ESCAPED), "search"),
         (re.compile(context._ESCAPED), "sub"),
     ],
+    "core.desired.records._read": [(re.compile(records._PRINCIPAL), "match")],
+    "core.document.repairs._reads": [(re.compile(repairs._REST), "fullmatch")],
     "core.lint.arn_problems.arn_problem": [(re.compile(arn_problems._WITH_PATH), "fullmatch")],
     "core.lint.arn_problems.bare": [
         (re.compile(expression), "fullmatch") for expression in (arn_problems._WITH_PATH, arn_problems._IN_DISORDER)
@@ -111,6 +114,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.lint.rules.structure.ignored_rest": [(re.compile(structure._CONTENT), "search")],
     "core.lint.rules.templates.misspelt": [(re.compile(templates._IN_BRACES), "finditer")],
     "core.lint.rules.templates.placeholder": [(re.compile(templates._IN_BRACKETS), "fullmatch")],
+    "core.lint.rules.templates.unfilled": [(re.compile(matching.PLACEHOLDER), "findall")],
     "core.manifest.locate._other_text": [(re.compile(expression), "search") for expression, *_ in locate._OTHER_TEXTS],
     "core.manifest.source.template_tool": [(re.compile(expression), "search") for expression, *_ in source._TOOLS],
     "core.manifest.source._blocks": [(re.compile(source._CONTROL), "finditer")],

@@ -17,7 +17,6 @@ from awsauth.core.text.lines import close_matches
 
 _BY_LETTERS: Final = {re.sub("[^a-z]", "", group): group for group in WELL_KNOWN}
 _OF_PARTS: Final = re.compile(r"[\s:_.-]*(?:system|eks)", re.IGNORECASE)
-_JOINED: Final = re.compile(r"(?<!\s)\s+-\s+")
 _UNLESS_BOUND: Final = "It grants nothing unless RBAC binds exactly this name."
 
 
@@ -26,7 +25,7 @@ def parts(group: str) -> tuple[str, ...]:
 
     It is empty for an ordinary group.
     """
-    found = tuple(_JOINED.split(group)) if len(group.split()) > 2 else ()
+    found = tuple(re.split(r"(?<!\s)\s+-\s+", group)) if len(group.split()) > 2 else ()
     return found if len(found) > 1 and all(part and not re.search(r"\s", part) for part in found) else ()
 
 
@@ -187,7 +186,6 @@ def chosen_group(context: LintContext) -> Iterator[Match]:
 
 
 _SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
-_RESERVED: Final = ("system:", "eks:")
 _PRESET_USERNAMES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
@@ -328,5 +326,5 @@ def reserved_username(context: LintContext) -> Iterator[Match]:
 
 
 def _is_reserved(username: str) -> bool:
-    is_reserved = username.startswith(_RESERVED) and username not in _PRESET_USERNAMES
+    is_reserved = username.startswith(("system:", "eks:")) and username not in _PRESET_USERNAMES
     return is_reserved and not misspelt(username) and not unfilled(username)

@@ -21,8 +21,6 @@ from awsauth.core.text.lines import close_matches
 _KNOWN: Final = {name.lower(): name for name in TEMPLATES}
 # Bounded, so that a name of nothing but braces takes linear time.
 _IN_BRACES: Final = r"(?a)(?<!\{)(\{{1,9})(\s{0,9})(\w+)(\s*)(\}+)"
-_CAMEL: Final = re.compile(r"[A-Z][a-z]\w*", re.ASCII)
-_UNFILLED: Final = re.compile(PLACEHOLDER)
 _IN_BRACKETS: Final = r"<((?:arn|system|eks):.*)>"
 _TEMPLATE: Final = ("{{", "{%", "$")
 
@@ -38,7 +36,7 @@ def misspelt(text: str) -> tuple[tuple[str, str], ...]:
             continue
         close = [] if "_" in name else close_matches(name.lower(), _KNOWN, 1, 0.75)
         # A name such as `{{UserName}}`, without blanks, is meant for the authenticator too.
-        if close or (is_exact and _CAMEL.fullmatch(name)):
+        if close or (is_exact and re.fullmatch(r"(?a)[A-Z][a-z]\w*", name)):
             found.append((match[0], _KNOWN[close[0]] if close else ""))
     return tuple(found)
 
@@ -49,7 +47,7 @@ def unfilled(text: str) -> tuple[str, ...]:
     if not any(sign in text for sign in ("{", "$", "<")):
         return ()
     others = {*(f"{{{{{name}}}}}" for name in TEMPLATES), *(one for one, _ in misspelt(text))}
-    return tuple(found for found in _UNFILLED.findall(text) if found not in others)
+    return tuple(found for found in re.findall(PLACEHOLDER, text) if found not in others)
 
 
 @rule(Severity.ERROR, "a template that the authenticator does not know, such as `{{AccountId}}`")
