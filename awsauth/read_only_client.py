@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -370,6 +369,8 @@ class ReadOnlyClient:
 
 @cache
 def _account_name() -> str:
+    import getpass  # only a writer has a name
+
     with suppress(OSError, KeyError, ImportError):  # In a container, accounts may have no names.
         return getpass.getuser()
     return ""

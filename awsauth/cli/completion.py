@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -195,6 +194,8 @@ class Bash(_Completion, shells.BashComplete):
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """Return the words before the one that is being typed, and its beginning."""
+        import shlex  # only bash needs it
+
         line = os.environ.get("AWSAUTH_COMPLETION_LINE", "")
         before = line.removesuffix(os.environ.get("AWSAUTH_COMPLETION_PART", ""))
         self._kept = _words_of(before)[-1]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from awsauth.core.findings import Finding
 
 # Tokens, signatures and keys, which errors of other libraries may hold.
-_SECRET: Final = re.compile(
+_HIDDEN: Final = (
     r"k8s-aws-v1\.[\w-]+"
     r"|(?<=Bearer )\S+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
@@ -116,7 +116,7 @@ def _parts(error: AwsAuthError, invocation: Invocation) -> tuple[str, str, str]:
 
 
 def _safe(text: str) -> str:
-    return visible(_SECRET.sub("(hidden)", text), keep="\n")
+    return visible(re.sub(_HIDDEN, "(hidden)", text), keep="\n")
 
 
 def findings_as_text(
@@ -177,9 +177,6 @@ CALLS: Final = {**_ALIKE, "health_check()": "health", "remove_user_mapping": "re
 
 _BY_NAME: Final = ", from_eks)"  # names a constructor that the command line does not have
 
-# Advice that not all commands can follow.
-_WITHOUT_HISTORY: Final = re.compile(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.")
-
 # Data and commands, in backticks or on an indented line, which stay as they are.
 _QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
 
@@ -191,7 +188,7 @@ def in_options(text: str) -> str:
     it is one.
     """
     if not _is_offered("--no-history"):
-        text = _WITHOUT_HISTORY.sub("", text)
+        text = re.sub(r",? or pass history=False[^.]*|\nOr pass history=False[^.]*\.", "", text)
     parts = _QUOTED.split(text)  # Every second one is quoted.
     parts[::2] = ["\n".join(map(_with_options, part.split("\n"))) for part in parts[::2]]
     context = click.get_current_context(silent=True)

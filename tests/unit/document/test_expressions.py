@@ -53,6 +53,7 @@ _BLOCKS: Final = [
 _JSON: Final = [(plain_forms.json_entry("mapRoles"), "match"), (plain_forms.json_entry("mapAccounts"), "match")]
 _ITEMS: Final = (plain_forms.BLOCK_ITEM, plain_forms.FLOW_ITEM)
 MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
+    "cli.errors._safe": [(re.compile(errors._HIDDEN), "sub")],
     "core.document.fast_patterns.block_entry": _BLOCKS,
     "core.document.fast_patterns.json_entry": _JSON,
     "core.document.fast_patterns._compiled": [*_BLOCKS, *_JSON],
