@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from awsauth.apply import ChangeApplier, Result
-    from awsauth.aws.session import AwsSession
     from awsauth.cluster_context import ClusterContext
     from awsauth.connections.kubernetes import Connection
     from awsauth.core.diff import Diff
@@ -66,7 +65,6 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         policy: Policy | None = None,
         cluster_context: ClusterContext | None = None,
         connection: Connection | None = None,
-        session: AwsSession | None = None,
     ) -> None:
         if policy is not None:
             from awsauth.core.lint.policy import check_policy
@@ -79,7 +77,8 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         self._cluster_context = cluster_context
         self._connection = connection
         self._author: str = claimed
-        self._roles = RoleResolver(session)
+        tokens, eks = (connection.tokens, connection.eks) if connection else (None, None)
+        self._roles = RoleResolver(tokens.session if tokens else None, eks.account if eks else None)
 
     @classmethod
     def from_environment(cls, **how: Unpack[ClusterOptions]) -> Self:
@@ -200,8 +199,7 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         store = RetryingStore(ClusterStore(connection.transport))
         facts = ClusterContext(connection.transport, connection.eks)
         own: Any = {"author": how.get("author"), "policy": how.get("policy")}
-        session = connection.tokens.session if connection.tokens else None
-        return cls(store, cluster_context=facts, connection=connection, session=session, **own)
+        return cls(store, cluster_context=facts, connection=connection, **own)
 
     def plan(self, changes: Sequence[Change] | Change | Document, *, keep_nodes: bool = False) -> Plan:
         """Return the plan of changes, with the findings of guards and `check`.

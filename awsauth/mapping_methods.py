@@ -295,10 +295,12 @@ class RoleResolver:
     Args:
         session: The AWS session of the client, if it has one: then roles that are given by ARN are looked up too. By
             default AWS is asked only for names, with the credentials that boto3 finds.
+        account: Returns the session's account if it is known without STS, or an empty text.
     """
 
-    def __init__(self, session: AwsSession | None = None) -> None:
+    def __init__(self, session: AwsSession | None = None, account: Callable[[], str] | None = None) -> None:
         self._session = session
+        self._account = account
 
     def role(self, role: str, *, for_ec2: bool = False) -> tuple[str, tuple[Finding, ...]]:
         """Return a role's ARN for ``aws-auth``, and findings about the role.
@@ -319,7 +321,7 @@ class RoleResolver:
 
         check_role_name(role, or_arn=True)
         try:
-            return resolve_role(role, self._aws(), for_ec2=for_ec2)
+            return resolve_role(role, self._aws(), for_ec2=for_ec2, account=self._account)
         except (UsageError, CredentialsError, AwsServiceError) as error:
             error.hint = f"Give the role's ARN. Or: {error.hint}".removesuffix(" Or: ")
             raise

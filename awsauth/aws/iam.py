@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timezone
@@ -157,7 +157,9 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
 PAGE: Final = 1000  # roles in one answer of ListRoles, at most
 
 
-def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tuple[str, tuple[Finding, ...]]:
+def resolve_role(
+    role: str, session: AwsSession, *, for_ec2: bool = False, account: Callable[[], str] | None = None
+) -> tuple[str, tuple[Finding, ...]]:
     """Return the ARN that ``aws-auth`` needs for a role, and findings about the role.
 
     They say whether it was checked, exists, and is for EC2.
@@ -166,6 +168,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tu
         role: The name of a role in the caller's account, the ARN of a role, or that of a role's session.
         session: The session that calls AWS.
         for_ec2: Also check whether an EC2 instance can have the role.
+        account: Returns the session's account, or an empty text if only STS knows it.
 
     Raises:
         UsageError: `role` is neither a name nor an ARN.
@@ -175,14 +178,13 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tu
         CredentialsError, AwsServiceError: the account of a name cannot be looked up.
     """
     check_role_name(role, or_arn=True)
-    by_arn = role.startswith("arn:")
-    arn = canonical_role(role) if by_arn else ""
+    arn = canonical_role(role) if role.startswith("arn:") else ""
     try:
-        if by_arn and account_of(arn) != (own := own_arn(session)).account:
-            return arn, (_not_checked(arn, f"It belongs to another account than the caller: {own.account}."),)
+        if arn and account_of(arn) != (here := (account and account()) or own_arn(session).account):
+            return arn, (_not_checked(arn, f"It belongs to another account than the caller: {here}."),)
         found = get_role(session, arn.rpartition("/")[2] or role)
     except AwsAuthError as error:
-        if not by_arn:
+        if not arn:
             if not isinstance(error, AwsPermissionError):
                 raise
             own = own_arn(session)
@@ -191,7 +193,7 @@ def resolve_role(role: str, session: AwsSession, *, for_ec2: bool = False) -> tu
     if found is not None:
         arn = canonical_role(found.arn)
         return arn, _ec2_findings(arn, found.trust) if for_ec2 else ()
-    if not by_arn:
+    if not arn:
         message = f"There is no role {quoted(role)} in account {own_arn(session).account}."
         ways = "Check the name and the profile, or make the role with awsauth.ensure_instance_role."
         raise RoleError(message, hint=f"{_near_roles(role, session)}{ways}")

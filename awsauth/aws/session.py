@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
 
 from awsauth.aws.errors import CREDENTIAL_SOURCES, login_command, translate_errors
 from awsauth.core.edit.validation import check_texts
@@ -22,34 +19,11 @@ if TYPE_CHECKING:
 
     import boto3
     import botocore.session
-    from botocore.credentials import Credentials
+    from botocore.configprovider import ConfigValueStore
+    from botocore.credentials import CredentialResolver, Credentials
     from typing_extensions import Self
 
-_SECONDS: Final = 1.0
 _ADDRESSES: Final = {"ipv4": "http://169.254.169.254", "ipv6": "http://[fd00:ec2::254]"}
-_LONGEST: Final = 16_384
-_FILES: Final = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
-_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-# Variables with which botocore does not use the keys in the environment alone.
-_OTHERS: Final = frozenset(("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION"))
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentKeys:
-    """The keys in the environment.
-
-    They work like `botocore.credentials.Credentials`, which takes long to load.
-    """
-
-    access_key: str
-    secret_key: str = field(repr=False)
-    token: str | None = field(repr=False)
-    """None for a user's own keys: an empty one would be signed, and refused."""
-    method: str = "env"
-
-    def get_frozen_credentials(self) -> Self:
-        """Return the keys, which nothing renews."""
-        return self
 
 
 class AwsSession:
@@ -75,6 +49,7 @@ class AwsSession:
             raise UsageError(message, hint="Pass one of them: a session has its profile.")
         self._profile = profile
         self._given = None if session is None else _inside(session)
+        self._credentials: Credentials | None = None
         self.is_of_environment = False
         self.given_region: Final = region
         self._clients: dict[tuple[str, str], Any] = {}
@@ -92,27 +67,64 @@ class AwsSession:
 
     @cached_property
     def botocore(self) -> botocore.session.Session:
-        """The session of botocore, which takes most of the time to a token to load."""
+        """The session of botocore, for clients."""
         import botocore.session
 
-        return self._given or botocore.session.Session(profile=self._profile)
+        if self._given:
+            return self._given
+        session = botocore.session.Session(profile=self._profile)
+        session.register_component("credential_provider", self)
+        return session
 
-    def may_set(self, *settings: str) -> bool:
-        """Whether any source of configuration may set one of `settings`.
+    def create_client(self, service: str, **options: Any) -> Any:
+        """Return a client of botocore's session, for its sources of credentials."""
+        return self.botocore.create_client(service, **options)
 
-        The sources are the environment, the configuration files and the given session.
-        """
-        texts = [" ".join(name.lower() for name in os.environ)]
-        for variable, default in _FILES.items():
-            with suppress(OSError, RuntimeError):  # without a file, or a home
-                path = Path(os.path.expandvars(os.environ.get(variable, default))).expanduser()
-                texts.append(path.read_text(encoding="utf-8", errors="replace"))
-        return bool(self._given) or any(setting in text for setting in settings for text in texts)
+    @cached_property
+    def _settings(self) -> ConfigValueStore:
+        from botocore.configprovider import ConfigValueStore, create_botocore_default_config_mapping
+
+        return ConfigValueStore(mapping=create_botocore_default_config_mapping(cast("Any", self)))
+
+    def get_config_variable(self, name: str) -> Any:
+        """Return a setting of botocore: of the environment, or else of the profile."""
+        return (self._given or self._settings).get_config_variable(name)
+
+    def instance_variables(self) -> dict[str, str]:
+        """Return the settings of this session itself."""
+        return {"profile": self._profile} if self._profile else {}
+
+    @cached_property
+    def full_config(self) -> dict[str, Any]:
+        """The configuration file, with the profiles of the credentials file."""
+        from botocore.configloader import load_config, raw_config_parse
+        from botocore.exceptions import ConfigNotFound
+
+        config: dict[str, Any] = {"profiles": {}}
+        with suppress(ConfigNotFound):
+            config = load_config(self.get_config_variable("config_file"))
+        with suppress(ConfigNotFound):
+            for name, values in raw_config_parse(self.get_config_variable("credentials_file")).items():
+                config["profiles"].setdefault(name, {}).update(values)
+        return config
+
+    def get_scoped_config(self) -> dict[str, Any]:
+        """Return the configuration of the profile; raise ProfileNotFound without it."""
+        from botocore.exceptions import ProfileNotFound
+
+        name, profiles = self.get_config_variable("profile"), self.full_config["profiles"]
+        if name is not None and name not in profiles:
+            raise ProfileNotFound(profile=name)
+        return cast("dict[str, Any]", profiles.get(name or "default", {}))
+
+    def user_agent(self) -> str:
+        """Return the name that instance metadata sees."""
+        return "Botocore"
 
     @property
     def profile(self) -> str | None:
         """The profile in use; None for the default one."""
-        return cast("str | None", self.botocore.get_config_variable("profile"))
+        return cast("str | None", self.get_config_variable("profile"))
 
     @property
     def known_region(self) -> str | None:
@@ -121,13 +133,11 @@ class AwsSession:
         The variables are AWS_REGION and AWS_DEFAULT_REGION. The region of a boto3 session that was passed comes before
         AWS_REGION, which boto3 does not know.
         """
-        if self.given_region:
-            return self.given_region
         variable = os.environ.get("AWS_REGION")
-        if variable and not self._given:
-            return variable
+        if self.given_region or (variable and not self._given):
+            return self.given_region or variable
         with translate_errors("The AWS configuration cannot be read", self):
-            return cast("str | None", self.botocore.get_config_variable("region")) or variable
+            return cast("str | None", self.get_config_variable("region")) or variable
 
     @property
     def region(self) -> str:
@@ -146,31 +156,46 @@ class AwsSession:
 
     @cached_property
     def metadata(self) -> InstanceMetadata:
-        """The instance metadata service; it is contacted when something of it is read."""
-        with translate_errors("The AWS configuration cannot be read", self):
-            return InstanceMetadata.of(self.botocore)
+        """The instance metadata service that the settings name."""
+        from botocore.utils import resolve_imds_endpoint_mode
 
-    def credentials(self) -> Credentials | EnvironmentKeys:
+        with translate_errors("The AWS configuration cannot be read", self):
+            own = self.get_config_variable("ec2_metadata_service_endpoint")
+            endpoint = str(own or _ADDRESSES[resolve_imds_endpoint_mode(cast("Any", self))]).rstrip("/")
+            made = InstanceMetadata(endpoint, seconds=float(self.get_config_variable("metadata_service_timeout")))
+        if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+            made.problem = "is switched off by AWS_EC2_METADATA_DISABLED"
+        return made
+
+    @cached_property
+    def _sources(self) -> CredentialResolver:
+        from botocore.credentials import create_credential_resolver
+
+        chain: Any = self._given.get_component("credential_provider") if self._given else None
+        return chain or create_credential_resolver(cast("Any", self))
+
+    def load_credentials(self) -> Credentials | None:
+        """Return the credentials that boto3 would use, or None."""
+        if not self._credentials:
+            self._credentials = self._given.get_credentials() if self._given else self._sources.load_credentials()
+        return self._credentials
+
+    def credentials(self) -> Credentials:
         """Return the credentials that boto3 would use.
 
         Raises:
             CredentialsError: there are none, or they cannot be loaded; it names the sources that were tried.
         """
-        access_key, secret_key, token = map(os.environ.get, _KEYS)
-        # An explicit profile comes before the environment, and a profile that does not exist is an error.
-        is_other = self._profile or self._given or _OTHERS.intersection(os.environ)
-        if access_key and secret_key and not is_other:
-            return EnvironmentKeys(access_key, secret_key, token or None)
         with self._lock, translate_errors("The AWS credentials cannot be loaded", self):
-            found = self.botocore.get_credentials()
+            found = self.load_credentials()
         if not found:
             raise self.no_credentials()
         return found
 
     def no_credentials(self) -> CredentialsError:
         """Return the error for missing credentials, with the sources that were tried."""
-        providers = self.botocore.get_component("credential_provider").providers
-        known = [CREDENTIAL_SOURCES[one.METHOD][1] for one in providers if one.METHOD in CREDENTIAL_SOURCES]
+        methods = [one.METHOD for one in self._sources.providers]
+        known = [CREDENTIAL_SOURCES[method][1] for method in methods if method in CREDENTIAL_SOURCES]
         tried = "".join(f"\n- {source}" for source in dict.fromkeys(known))
         # Asked once more, because boto3 does not tell why it got nothing.
         role = self.metadata.role_name()
@@ -261,24 +286,11 @@ class InstanceMetadata:
         problem: Why it could not be read, to end a sentence that starts with instance metadata; empty while it answers.
     """
 
-    def __init__(self, endpoint: str, *, seconds: float = _SECONDS) -> None:
-        self.endpoint: Final = endpoint
+    def __init__(self, endpoint: str, *, seconds: float = 1.0) -> None:
+        self.endpoint: Final = endpoint if "://" in endpoint else f"http://{endpoint}"
         self.problem = ""
         self._seconds = seconds
-        self._token = ""
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, session: botocore.session.Session) -> InstanceMetadata:
-        """Return the service that boto3 would contact, by the session's settings."""
-        from botocore.utils import resolve_imds_endpoint_mode
-
-        own = session.get_config_variable("ec2_metadata_service_endpoint")
-        endpoint = str(own or _ADDRESSES[resolve_imds_endpoint_mode(session)])
-        made = cls(endpoint.rstrip("/"), seconds=float(session.get_config_variable("metadata_service_timeout")))
-        if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
-            made.problem = "is switched off by AWS_EC2_METADATA_DISABLED"
-        return made
 
     def role_name(self) -> str:
         """Return the name of the instance's role; empty if it has none or it is not known."""
@@ -298,44 +310,30 @@ class InstanceMetadata:
         It is empty if it does not exist, or if `problem` says why.
         """
         with self._lock:
-            status, text = self._read(path)
-            if status == 401:  # the token has expired
-                self._token = ""
-                status, text = self._read(path)
-            return text if status == 200 else ""
-
-    def _read(self, path: str) -> tuple[int, str]:
-        if not self._token:
             status, token = self._ask("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "300"})
             if status == 403:
                 self.problem = f"is switched off for this instance ({self.endpoint} answers 403)"
             elif status != 200 and not self.problem:
                 self.problem = f"gives no token of version 2 ({self.endpoint} answers {status})"
-            self._token = token
-        return self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
+            status, text = self._ask("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": token})
+            return text if status == 200 else ""
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
         """Send one request, past any proxy; status 0 without an answer."""
-        from http.client import HTTPConnection, HTTPException
+        from urllib3 import PoolManager
+        from urllib3.exceptions import HTTPError
 
-        from awsauth.kube.request import Deadline
+        from awsauth.kube.request import Deadline, body_of, let_watch
 
         if self.problem:
             return 0, ""
-        deadline, status, text = Deadline(self._seconds), 0, ""
-        try:
-            parts = urlsplit(self.endpoint)
-            connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=self._seconds)
-            with closing(connection), deadline:
-                connection.connect()
-                deadline.watch(connection)
-                connection.request(method, parts.path + path, headers=headers)
-                response = connection.getresponse()
-                status, text = response.status, response.read(_LONGEST).decode("utf-8", "replace")
-        except (OSError, HTTPException, ValueError):
-            pass
-        if status and not deadline.is_over:
-            return status, text
+        url, pool = f"{self.endpoint}{path}", PoolManager(timeout=self._seconds, retries=False)
+        with suppress(OSError, HTTPError, ValueError), Deadline(self._seconds) as deadline:
+            let_watch(pool, url)
+            response = pool.request(method, url, headers=headers, redirect=False, preload_content=False)
+            text = body_of(response).decode("utf-8", "replace")
+            if not deadline.is_over:
+                return response.status, text
         why = "this is not an EC2 instance, or a container with a hop limit of 1"
         self.problem = f"does not answer at {self.endpoint} ({why})"
         return 0, ""

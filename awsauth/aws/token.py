@@ -27,7 +27,7 @@ from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
 
-    from awsauth.aws.session import AwsSession, EnvironmentKeys
+    from awsauth.aws.session import AwsSession
 
 # How long a token is reused. The authenticator accepts it for 15 minutes from its signing.
 LASTS: Final = timedelta(minutes=14)
@@ -81,7 +81,7 @@ class TokenSource:
     role_arn: str | None = None
     session_name: str = field(default=SESSION_NAME, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _credentials: Credentials | EnvironmentKeys | None = field(default=None, init=False, repr=False)
+    _credentials: Credentials | None = field(default=None, init=False, repr=False)
     _token: Token | None = field(default=None, init=False, repr=False)
     _signed_with: str | None = field(default=None, init=False, repr=False)
 
@@ -135,7 +135,7 @@ class TokenSource:
             client = self.session.new_client("sts", region_name=self.region, aws_session_token=keys.token, **pair)
             return str(client.get_caller_identity()["Arn"])
 
-    def _frozen(self) -> ReadOnlyCredentials | EnvironmentKeys:
+    def _frozen(self) -> ReadOnlyCredentials:
         """Return the present credentials; boto3 renews them here when it is time."""
         if not self._credentials:
             own = self.session.credentials()
@@ -184,21 +184,21 @@ def sts_host(session: AwsSession, region: str) -> str:
     Raises:
         UsageError: botocore does not know such a region, or the partition has no such variant.
     """
-    variants = ("use_fips_endpoint", "use_dualstack_endpoint")
-    if not session.may_set(*variants):
-        from botocore.loaders import create_loader
+    from botocore.loaders import create_loader
 
-        # The rule for all regions, in a file that is read 100 times as fast as the endpoints themselves.
-        for group in create_loader().load_data("partitions")["partitions"]:
-            if re.fullmatch(group["regionRegex"].strip("^$"), region):
-                return f"sts.{region}.{group['outputs']['dnsSuffix']}"
-    from botocore.regions import EndpointResolver
-
+    loader, variants = create_loader(), ("use_fips_endpoint", "use_dualstack_endpoint")
     with translate_errors(f"STS is not known in {quoted(region)}", session):
+        chosen: Any = {name: bool(session.get_config_variable(name)) for name in variants}
+        if not any(chosen.values()):
+            # The rule for all regions, in a file that is read 100 times as fast as the endpoints themselves.
+            for group in loader.load_data("partitions")["partitions"]:
+                if re.fullmatch(group["regionRegex"].strip("^$"), region):
+                    return f"sts.{region}.{group['outputs']['dnsSuffix']}"
+        from botocore.regions import EndpointResolver
+
         # Not the address of a client: older settings or versions of botocore make that the global one.
-        resolver = EndpointResolver(session.botocore.get_component("data_loader").load_data("endpoints"))
+        resolver = EndpointResolver(loader.load_data("endpoints"))
         partition = resolver.get_partition_for_region(region)
-        chosen: Any = {name: bool(session.botocore.get_config_variable(name)) for name in variants}
         endpoint = resolver.construct_endpoint("sts", region, **chosen)
     if not endpoint:
         message = f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use."

@@ -11,11 +11,12 @@ from awsauth.aws.errors import CHECK_WAY
 from awsauth.aws.session import AwsSession
 from awsauth.aws.token import TokenSource
 from awsauth.connections.eks_cluster_info import EksClusterInfo
-from awsauth.connections.kubernetes import DEFAULT, Connection, transport_with_tokens
+from awsauth.connections.kubernetes import DEFAULT, Connection, server_of
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.text.display import quoted, visible
 from awsauth.errors import AwsServiceError
-from awsauth.kube.kubeconfig import problem_of
+from awsauth.kube.kubeconfig import ResolvedContext, problem_of
+from awsauth.kube.transport import Transport
 
 if TYPE_CHECKING:
     import boto3
@@ -81,6 +82,7 @@ def from_eks(
     tokens = TokenSource(aws, found.cluster_id, region=found.region, role_arn=role_arn)
     authority = base64.b64encode(found.certificate_authority.encode()).decode()
     address = {"server": found.endpoint, "certificate-authority-data": authority}
-    transport = transport_with_tokens(address, tokens, options, hint="" if found.public_endpoint else _PRIVATE)
+    server = server_of(ResolvedContext("", address, {}, "", ()), {"token": tokens.token().value}, tokens)
+    transport = Transport(server, options, "" if found.public_endpoint else _PRIVATE)
     shown = visible(f"EKS cluster {found.name} in {found.region} (account {found.account}) at {found.endpoint}")
     return EksConnection(transport, shown, cluster=found, tokens=tokens, eks=EksClusterInfo(aws, found, transport))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 from awsauth.aws.eks import EksCluster, describe_cluster, switch_authentication_mode
@@ -76,6 +77,15 @@ class EksClusterInfo:
             AwsServiceError, CredentialsError: EKS does not answer.
         """
         return self._cluster.get().authentication_mode
+
+    def account(self) -> str:
+        """Return the account of the session; empty if EKS does not tell it.
+
+        EKS describes clusters of the caller's own account only.
+        """
+        with suppress(AwsServiceError):
+            return self._cluster.get().account
+        return ""
 
     def access_entries(self) -> ReadEntries:
         """Return the access entries, with notes about those that could not be read.

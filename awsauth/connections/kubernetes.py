@@ -137,28 +137,6 @@ def from_api_client(api: ApiClient, options: ConnectionOptions = DEFAULT) -> Con
     return Connection(transport, f"the cluster at {visible(transport.host)}", is_own=False)
 
 
-def transport_with_tokens(
-    cluster: Mapping[str, Any], tokens: BearerTokens, options: ConnectionOptions, hint: str
-) -> Transport:
-    """Return the transport to a cluster that is described as in a kubeconfig.
-
-    The first token is made at once.
-
-    Args:
-        cluster: The description: ``server``, ``certificate-authority-data``.
-        tokens: The source of the tokens.
-        options: How requests are sent.
-        hint: A possible reason if the cluster cannot be reached.
-
-    Raises:
-        KubeconfigError: the description cannot be used.
-        UsageError: as for `Transport`.
-        AwsAuthError: a token cannot be made.
-    """
-    user = {"token": tokens.token().value}
-    return Transport(_server(kubeconfig.ResolvedContext("", cluster, {}, "", ()), user, tokens), options, hint)
-
-
 def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Connection:
     if options.as_user is None and not options.as_groups:
         options = ConnectionOptions(options.timeout, *destination.acts_as)
@@ -173,7 +151,7 @@ def _connected(destination: ResolvedContext, options: ConnectionOptions) -> Conn
         from awsauth.kube.exec_credential import ExecPlugin
 
         tokens = ExecPlugin(stanza, destination.folder, destination.cluster, options.timeout)
-    transport = Transport(_server(destination, _without_exec(user, tokens), tokens), options)
+    transport = Transport(server_of(destination, _without_exec(user, tokens), tokens), options)
     description = f"context {visible(destination.context)} at {visible(transport.host)}"
     log_debug("Connecting to %s; %s", description, "signing tokens here" if signed else "with its own credentials")
     return Connection(transport, description, tokens=signed, eks=_asked_here(signed, transport) if signed else None)
@@ -223,8 +201,12 @@ def _without_exec(user: Mapping[str, Any], tokens: BearerTokens | None) -> Mappi
     return resolved
 
 
-def _server(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
-    """Return the server for a user whose token, if it has one, comes from `tokens`."""
+def server_of(destination: ResolvedContext, user: Mapping[str, Any], tokens: BearerTokens | None) -> ServerEndpoint:
+    """Return the server for a user whose token, if it has one, comes from `tokens`.
+
+    Raises:
+        KubeconfigError: the description of the cluster or the user cannot be used.
+    """
     cluster = destination.cluster
     proxy = cluster.get("proxy-url") or proxy_for(cluster["server"])
     renewed = tokens if "token" in user else None

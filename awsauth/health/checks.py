@@ -250,7 +250,7 @@ class _HealthCheck:
         connection, signing = self.connection, self._signing
         # The token of a local cluster has its id, not its name.
         name = connection.cluster.name if isinstance(connection, EksConnection) else signing.cluster_id
-        target = EksTarget(name, signing.region, self._mode() != "API", signing.session.botocore.profile or "")
+        target = EksTarget(name, signing.region, self._mode() != "API", signing.session.profile or "")
         explanation = self._explained(self.arn)
         return unknown(Caller(self.arn), target, explanation, clock_difference(error.stamp))
 

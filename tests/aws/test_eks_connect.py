@@ -8,6 +8,7 @@ import traceback
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,6 +20,7 @@ from awsauth.aws.eks import describe_cluster
 from awsauth.aws.errors import clock_difference, translate_errors
 from awsauth.aws.session import AwsSession
 from awsauth.connections.eks import from_eks
+from awsauth.connections.eks_cluster_info import EksClusterInfo
 from awsauth.errors import (
     AwsAuthError,
     AwsPermissionError,
@@ -61,6 +63,15 @@ def test_a_cluster_is_described_in_one_request(eks: EksFake) -> None:
     assert cluster.public_endpoint
     assert eks.operations() == ["DescribeCluster"]
     assert PEM not in repr(cluster)
+
+
+def test_eks_tells_the_callers_account_unless_it_is_forbidden(eks: EksFake) -> None:
+    transport: Any = SimpleNamespace(host="https://ABC.eks.example")
+    info = EksClusterInfo(AwsSession(), "prod", transport)
+    assert (info.account(), info.authentication_mode()) == ("111122223333", "CONFIG_MAP")
+    assert eks.operations() == ["DescribeCluster"]
+    eks.deny("DescribeCluster")
+    assert EksClusterInfo(AwsSession(), "prod", transport).account() == ""
 
 
 def test_the_token_of_a_local_cluster_names_its_id(eks: EksFake) -> None:

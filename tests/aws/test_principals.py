@@ -90,6 +90,14 @@ def test_an_arn_of_another_account_is_not_looked_up(account: AwsAccount) -> None
     assert account.sent == ["GetCallerIdentity"]
 
 
+@pytest.mark.parametrize(("known", "sent"), [(NUMBER, []), ("", ["GetCallerIdentity"])])
+def test_sts_is_not_asked_for_an_account_that_is_known(account: AwsAccount, known: str, sent: list[str]) -> None:
+    other = "arn:aws:iam::999999999999:role/mytestrole"
+    _, [finding] = resolve_role(other, account.asking, account=lambda: known)
+    assert f"another account than the caller: {NUMBER}" in str(finding)
+    assert account.sent == sent
+
+
 def test_a_name_of_no_role_is_refused_with_similar_ones(account: AwsAccount) -> None:
     account.role("mytestrole", path="/team/")
     account.role("unrelated")

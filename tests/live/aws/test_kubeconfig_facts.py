@@ -113,6 +113,7 @@ def test_a_bare_name_is_of_the_account_of_the_profile_in_the_kubeconfig(
         encoding="utf-8",
     )
     named.be_role("facts-default")
+    named.eks.clusters.clear()  # EKS describes clusters of the caller's account alone
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
     with client_by(named, tmp_path, "--profile", "ops") as client:
         plan = client.planning.add_role_mapping("facts-worker", username="worker")
