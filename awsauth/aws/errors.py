@@ -144,10 +144,6 @@ def _credentials(problem: str, hint: str, *, is_secret: bool = False) -> _Row:
     return _Row(errors.CredentialsError, problem, hint, is_secret=is_secret)
 
 
-def _unsent(problem: str, hint: str) -> _Row:
-    return _unreached(problem, hint)._replace(may_be_done=False)
-
-
 def _by_name(rows: Mapping[str, _Row]) -> dict[str, _Row]:
     return {name: row for names, row in rows.items() for name in names.split()}
 
@@ -196,13 +192,13 @@ _CODES: Final = _by_name(
 # By an exception behind one of botocore: these requests were not sent.
 _BEHIND: Final = _by_name(
     {
-        "SSLCertVerificationError": _unsent("the certificate of {0.host} is not trusted: {0.tls}", _TRUST),
-        "LocationValueError ProxySchemeUnknown": _unsent(
+        "SSLCertVerificationError": _unreached("the certificate of {0.host} is not trusted: {0.tls}", _TRUST),
+        "LocationValueError ProxySchemeUnknown": _unreached(
             "the address of the proxy, or of AWS itself, is not valid",
             "Check HTTPS_PROXY, and AWS_ENDPOINT_URL or endpoint_url. Encode the characters / ? # @ : and \\ in a user or "
             "password (%23 for #).",
         ),
-        "UnicodeError InvalidHeader": _unsent(
+        "UnicodeError InvalidHeader": _unreached(
             "the credentials or the region hold a character that cannot be sent",
             "Look for a line break or another invisible character at the end of the credentials and the region. "
             "They may be in AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN or AWS_REGION.",
@@ -410,7 +406,7 @@ def _raised(error: Exception) -> _Row | None:
     for cause in behind:
         names = ["InvalidHeader"] if str(cause).startswith("Invalid header") else _names(cause)
         if found := next((_BEHIND[name] for name in names if name in _BEHIND), None):
-            return found
+            return found._replace(may_be_done=False)
     # botocore says so if the new credentials have expired, too.
     names = ["StillExpired"] if str(first).startswith("Credentials were refreshed, but") else _names(first)
     return next((_EXCEPTIONS[name] for name in names if name in _EXCEPTIONS), None)
