@@ -6,13 +6,13 @@ import ast
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from awsauth.boundary import caused_by
 from awsauth.cli.invocation import VARIABLES, Invocation, targeted_command, with_target
-from awsauth.core.serialization import FLAT, JsonValue
+from awsauth.core.serialization import FLAT, JsonValue, json_object
 from awsauth.core.text.display import code, command_line, visible
 from awsauth.errors import AwsAuthError, EditError, GuardError, InternalError, UnprovenHistoryError
 
@@ -41,8 +41,8 @@ _CHANGED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileLocation(JsonValue):
+@json_object
+class FileLocation(NamedTuple):
     """The file of a finding, with its line and column if it has a place."""
 
     path: str
@@ -50,7 +50,7 @@ class FileLocation(JsonValue):
     column: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # nothing compares or prints one
 class CheckedFinding(JsonValue):
     """A finding as `awsauth check` prints it."""
 
@@ -58,7 +58,7 @@ class CheckedFinding(JsonValue):
     file: FileLocation | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # for the same reason
 class ErrorReport(JsonValue):
     """An error as JSON, with the options of the command line in its texts."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from awsauth.aws.eks import EksCluster, describe_cluster
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PRIVATE: Final = "The cluster has no public endpoint. Connect from its VPC, or from a network connected with that."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, eq=False, repr=False, kw_only=True)
 class EksConnection(Connection):
     """A connection with the API server of an EKS cluster.
 
@@ -38,7 +38,7 @@ class EksConnection(Connection):
 
     cluster: EksCluster
     tokens: TokenSource
-    eks: EksClusterInfo = field(repr=False)
+    eks: EksClusterInfo
 
 
 def from_eks(

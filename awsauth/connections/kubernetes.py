@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,7 +36,7 @@ DEFAULT: Final = ConnectionOptions()
 _WINS: Final = frozenset(("token", "tokenFile", "client-certificate", "client-certificate-data", "username"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # as for `Kubeconfig`
 class Connection:
     """A connection with an API server.
 
@@ -52,7 +52,7 @@ class Connection:
     description: str
     is_own: bool = True
     tokens: TokenSource | None = None
-    eks: EksClusterInfo | None = field(default=None, repr=False)
+    eks: EksClusterInfo | None = None
 
     def close(self) -> None:
         """Close the connections, unless they belong to the caller's own client."""

@@ -7,7 +7,7 @@ counts, also for ``current-context``. Relative paths are relative to the file th
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +48,7 @@ _MOST_SHOWN: Final = 20
 _Entry = tuple["Mapping[str, Any]", str]  # a cluster, context or user with absolute paths, and its file's folder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # nothing compares or prints one, and methods take time to make
 class Kubeconfig:
     """One or several kubeconfig files, merged.
 
@@ -57,14 +57,14 @@ class Kubeconfig:
         current: The name of the current context; empty if no file names one.
         clusters: By name.
         contexts: By name.
-        users: By name, each with the folder of its file. The repr does not show their credentials.
+        users: By name, each with the folder of its file. The repr shows no credentials.
     """
 
     files: tuple[str, ...]
     current: str
-    clusters: Mapping[str, _Entry] = field(repr=False)
-    contexts: Mapping[str, _Entry] = field(repr=False)
-    users: Mapping[str, _Entry] = field(repr=False)
+    clusters: Mapping[str, _Entry]
+    contexts: Mapping[str, _Entry]
+    users: Mapping[str, _Entry]
 
     def destination(self, context: str | None = None) -> ResolvedContext:
         """Return a context with its cluster and user.
@@ -93,7 +93,7 @@ class Kubeconfig:
         return ResolvedContext(name, cluster, user, folder, self.files)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)  # for the same reason
 class ResolvedContext:
     """A context with its cluster and user.
 
@@ -106,9 +106,9 @@ class ResolvedContext:
     """
 
     context: str
-    cluster: Mapping[str, Any] = field(repr=False)
-    user: Mapping[str, Any] = field(repr=False)
-    folder: str = field(repr=False)
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+    folder: str
     files: tuple[str, ...]
 
     @property
