@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TypeVar
 
 from awsauth.boundary import causes
@@ -90,7 +90,6 @@ def retry_unavailable(call: Callable[[], _T], backoff: Backoff | None = None) ->
 def http_date(value: str | None) -> datetime | None:
     """Return the time in a header such as ``Date``, in UTC; None if it holds no time."""
     import email.utils
-    from datetime import timezone
 
     try:
         moment = email.utils.parsedate_to_datetime(value or "")
@@ -104,8 +103,6 @@ def retry_after(value: str | None) -> float:
 
     It may also be a date (RFC 9110, 10.2.3).
     """
-    from datetime import datetime, timezone
-
     if value and value.strip().isdecimal():
         return float(value)
     moment = http_date(value)
