@@ -5,7 +5,6 @@ A role that a user names is checked: whether it exists, and whether an EC2 insta
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from awsauth.aws.errors import MISSING, pages_of
 from awsauth.aws.session import AwsSession
 from awsauth.aws.trust_policy import ec2_service, trust_in_ec2
 from awsauth.core.access.matching import account_of
-from awsauth.core.arn import SSO_PATH, ArnParts, canonical_role, is_user, permission_set as set_of, sso_role
+from awsauth.core.arn import IAM_NAME, SSO_PATH, ArnParts, canonical_role, is_user, permission_set as set_of, sso_role
 from awsauth.core.edit.validation import check_texts
 from awsauth.core.entries.findings import FoundPrincipal, IamFacts
 from awsauth.core.findings import Finding, note, warning
@@ -145,9 +144,7 @@ def check_role_name(name: Any, *, or_arn: bool = False) -> None:
     Raises:
         UsageError: it is not.
     """
-    if not isinstance(name, str) or not (
-        re.fullmatch(r"(?a)[\w+=,.@-]{1,64}", name) or (or_arn and name.startswith("arn:"))
-    ):
+    if not isinstance(name, str) or not (IAM_NAME.fullmatch(name) or (or_arn and name.startswith("arn:"))):
         more = " Or pass an ARN: arn:aws:iam::111122223333:role/mytestrole." if or_arn else ""
         message = f"{quoted(name) if isinstance(name, str) else quoted_value(name)} is not the name of a role."
         hint = f"Pass a name of 1 to 64 letters, digits or +=,.@_-, without a path: mytestrole.{more}"

@@ -18,7 +18,8 @@ LONGEST_ARN: Final = 2048  # characters in an ARN, by IAM's own limit
 PARTITIONS: Final = ("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc")
 
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
-_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+# The name of a role or user, without its path.
+IAM_NAME: Final = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 # The name of the role that IAM Identity Center makes for a permission set.
 _SSO_NAME: Final = re.compile(r"AWSReservedSSO_(?P<set>[\w+=,.@-]{1,32})_[0-9a-f]{16}", re.ASCII | re.IGNORECASE)
 # The path of all roles of permission sets; a Region may follow.
@@ -186,7 +187,7 @@ def _checked_parts(arn: str, example: str) -> ArnParts:
 
 
 def _check_name(arn: str, parts: ArnParts, kind: str, example: str) -> None:
-    if not _NAME.fullmatch(parts.name) or (parts.path and not re.fullmatch(r"(?:[!-.0-~]+/)*", f"{parts.path}/")):
+    if not IAM_NAME.fullmatch(parts.name) or (parts.path and not re.fullmatch(r"(?:[!-.0-~]+/)*", f"{parts.path}/")):
         raise _invalid(arn, f"does not have a valid {kind} name", f"The ARN of a {kind} looks like {example}.")
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
+from awsauth.core.cluster.facts import RBAC_GROUP
 from awsauth.core.edit.validation import BRIDGE_GROUP
 from awsauth.core.entries.merge import EntryRevision
 from awsauth.core.entries.model import AccessEntry
@@ -36,10 +37,10 @@ _OF_ENTRIES: Final = "access-entries"
 _DIGEST: Final = f"{PREFIX}digest"
 
 _KIND: Final = "ClusterRoleBinding"
-_BINDINGS: Final = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+_BINDINGS: Final = f"/apis/{RBAC_GROUP}/v1/clusterrolebindings"
 _BINDING: Final = f"{_BINDINGS}/{BRIDGE_GROUP}"
-_ROLE: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-_SUBJECT: Final = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": BRIDGE_GROUP}
+_ROLE: Final = {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": "cluster-admin"}
+_SUBJECT: Final = {"apiGroup": RBAC_GROUP, "kind": "Group", "name": BRIDGE_GROUP}
 _GIVEN: Final = ("--clusterrole=cluster-admin", f"--group={BRIDGE_GROUP}")
 _CREATE: Final = command_line("kubectl", "create", "clusterrolebinding", BRIDGE_GROUP, *_GIVEN)
 
@@ -184,7 +185,7 @@ def make_binding(transport: Transport, *, dry_run: bool = False) -> None:
         ForbiddenError: the caller may not make it.
         AwsAuthError: the transport raises it.
     """
-    binding: Any = {"apiVersion": f"{_SUBJECT['apiGroup']}/v1", "kind": _KIND, "roleRef": _ROLE, "subjects": [_SUBJECT]}
+    binding: Any = {"apiVersion": f"{RBAC_GROUP}/v1", "kind": _KIND, "roleRef": _ROLE, "subjects": [_SUBJECT]}
     binding["metadata"] = {"name": BRIDGE_GROUP, "labels": _OURS}
     try:
         create_object(transport, _BINDINGS, binding, dry_run=dry_run)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from awsauth.core.access.caller import Caller
 from awsauth.core.access.node_mappings import FIND_NODE_ROLE, node_principals
 from awsauth.core.arn import canonical_role
+from awsauth.core.cluster.facts import RBAC_GROUP
 from awsauth.core.edit.validation import require
 from awsauth.core.entries.model import AuthenticationMode, EntriesState
 from awsauth.core.explain.explain import add_entries, explain
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from awsauth.stores.store import Store
 
 GROUP: Final = "GROUP"  # stands in the advice for the group, which the administrator chooses
-
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 class EksTarget(NamedTuple):
@@ -127,11 +126,11 @@ def _bindings(review: SelfReview | None, denied: Sequence[RbacRule]) -> list[str
     for namespace in dict.fromkeys(rule.namespace for rule in denied):
         role = "Role" if namespace else "ClusterRole"
         head = [f"metadata: {{name: {name}{f', namespace: {double_quoted(namespace)}' if namespace else ''}}}"]
-        lines += [f"apiVersion: {_RBAC}/v1", f"kind: {role}", *head, "rules:"]
+        lines += [f"apiVersion: {RBAC_GROUP}/v1", f"kind: {role}", *head, "rules:"]
         lines += [line for rule in denied if rule.namespace == namespace for line in rule.yaml.splitlines()]
-        lines += ["---", f"apiVersion: {_RBAC}/v1", f"kind: {role}Binding", *head]
-        lines += [f"roleRef: {{apiGroup: {_RBAC}, kind: {role}, name: {name}}}"]
-        lines += [f"subjects: [{{apiGroup: {_RBAC}, kind: {kind}, name: {double_quoted(subject)}}}]", "---"]
+        lines += ["---", f"apiVersion: {RBAC_GROUP}/v1", f"kind: {role}Binding", *head]
+        lines += [f"roleRef: {{apiGroup: {RBAC_GROUP}, kind: {role}, name: {name}}}"]
+        lines += [f"subjects: [{{apiGroup: {RBAC_GROUP}, kind: {kind}, name: {double_quoted(subject)}}}]", "---"]
     return lines[:-1]
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from awsauth.core.cluster.facts import Binding, Bindings
+from awsauth.core.cluster.facts import RBAC_GROUP, Binding, Bindings
 from awsauth.core.report.rbac import RULE_FIELDS, PolicyRule, Rbac, RbacRule, RoleKey
 from awsauth.core.revisions.info import CONFIG_MAP_NAME
 from awsauth.core.revisions.revision import NAMESPACE
@@ -45,7 +45,7 @@ CHANGER: Final = (
     RbacRule("create", "controllerrevisions", "apps", "", NAMESPACE),
 )
 
-_RBAC_PATH: Final = "/apis/rbac.authorization.k8s.io/v1/"
+_RBAC_PATH: Final = f"/apis/{RBAC_GROUP}/v1/"
 _REVIEWS_PATH: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 

@@ -23,7 +23,8 @@ NODES: Final = "system:nodes"
 # The additional group of Windows nodes.
 WINDOWS_GROUP: Final = "eks:kube-proxy-windows"
 
-_NODE_USER: Final = "system:node:"
+# Begins the username of a node.
+NODE_USER: Final = "system:node:"
 _BOTH: Final = ("system:bootstrappers", NODES)
 
 
@@ -35,11 +36,14 @@ class Preset(NamedTuple):
 
 
 PRESETS: Final[dict[NodeKind, Preset]] = {
-    "ec2": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", _BOTH),
-    "windows": Preset(f"{_NODE_USER}{{{{EC2PrivateDNSName}}}}", (*_BOTH, WINDOWS_GROUP)),
-    "fargate": Preset(f"{_NODE_USER}{{{{SessionName}}}}", (*_BOTH, "system:node-proxier")),
-    "hybrid": Preset(f"{_NODE_USER}{{{{SessionName}}}}", _BOTH),
+    "ec2": Preset(f"{NODE_USER}{{{{EC2PrivateDNSName}}}}", _BOTH),
+    "windows": Preset(f"{NODE_USER}{{{{EC2PrivateDNSName}}}}", (*_BOTH, WINDOWS_GROUP)),
+    "fargate": Preset(f"{NODE_USER}{{{{SessionName}}}}", (*_BOTH, "system:node-proxier")),
+    "hybrid": Preset(f"{NODE_USER}{{{{SessionName}}}}", _BOTH),
 }
+
+# The usernames of all kinds of nodes.
+NODE_USERNAMES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 # The groups of all kinds of nodes.
 NODE_GROUPS: Final = frozenset(group for preset in PRESETS.values() for group in preset.groups)
@@ -60,7 +64,7 @@ def is_node_mapping(mapped: MappingEntry) -> bool:
 
     A node's username is ``system:node:NAME``. The Node authorizer of Kubernetes needs both.
     """
-    return mapped.username.startswith(_NODE_USER) and mapped.username != _NODE_USER and NODES in mapped.groups
+    return mapped.username.startswith(NODE_USER) and mapped.username != NODE_USER and NODES in mapped.groups
 
 
 def admits_nodes(mapped: MappingEntry) -> bool:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ComputeType = Literal["ec2", "fargate", "hybrid", "auto"]
 
 
+RBAC_GROUP: Final = "rbac.authorization.k8s.io"  # the API group of roles and bindings
+
+
 @json_object
 class Binding(NamedTuple):
     """A RoleBinding or ClusterRoleBinding.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from awsauth.core.access.matching import INSTANCES_ONLY, Access, account_of, can_match, names_for, principal_of
-from awsauth.core.access.node_mappings import WELL_KNOWN, admits_nodes
+from awsauth.core.access.node_mappings import NODE_USER, WELL_KNOWN, admits_nodes
 from awsauth.core.arn import permission_set, sso_role
 from awsauth.core.cluster.facts import Bindings, ClusterNode
 from awsauth.core.document.document import Document
@@ -21,7 +21,6 @@ from awsauth.core.text.display import command_line, listed, quoted, visible
 GIVES_NOTHING: Final = "gives-nothing"
 CLUSTER_ADMIN: Final = "cluster-admin"
 
-_NODE_USER: Final = "system:node:"
 _SHOWN: Final = 3  # the most names that a finding lists
 
 
@@ -43,7 +42,7 @@ def bound(document: Document, bindings: Bindings) -> Iterator[Finding]:
     for mapped in (outcomes[-1] for principal, outcomes in access.by_principal.items() if can_match(principal)):
         groups = [group for group in dict.fromkeys(mapped.groups) if group]
         useless = [group for group in groups if group not in WELL_KNOWN and not names_for(group, bindings.groups)]
-        bound_user = mapped.username.startswith(_NODE_USER) or names_for(mapped.username, bindings.usernames)
+        bound_user = mapped.username.startswith(NODE_USER) or names_for(mapped.username, bindings.usernames)
         if len(useless) == len(groups) and not bound_user:
             yield _gives_nothing(mapped, useless)
         else:
@@ -113,7 +112,7 @@ def nodes_here(
 
 def may_let_in(mapped: MappingEntry, node: ClusterNode) -> bool:
     """Whether a node can have joined by a mapping, by its name and machine."""
-    if node.compute_type == "auto" or not names_for(mapped.username, [_NODE_USER + node.name]):
+    if node.compute_type == "auto" or not names_for(mapped.username, [NODE_USER + node.name]):
         return False
     return node.compute_type == "ec2" or INSTANCES_ONLY not in mapped.username
 

@@ -17,6 +17,7 @@ from awsauth.core.document.model import KIND
 from awsauth.core.findings import Finding, Severity, warning
 from awsauth.core.guards.content import MANAGED_BY_TOOL
 from awsauth.core.revisions.info import FIELD_MANAGER, OBSERVED, FieldManager, Head, RevisionInfo, data_digest
+from awsauth.core.revisions.revision import LAST_APPLIED_ANNOTATION
 from awsauth.core.text.display import listed, quoted, visible
 from awsauth.errors import UsageError
 
@@ -191,7 +192,6 @@ def _before(by_number: dict[int, RevisionInfo], info: RevisionInfo) -> Iterator[
 
 LAST_APPLIED: Final = "last-applied"
 
-_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _VERBS: Final = {"removed": "takes out", "added": "brings back", "changed": "changes", "shadowed": "changes"}
 
 
@@ -228,7 +228,7 @@ def other_writers(traces: ObjectMetadata, before: Document, after: Document) -> 
     marked: dict[Tool, str] = {}
     for tool, mark in ownership_markers(traces.labels, traces.annotations):
         marked.setdefault(tool, mark)
-    applied = traces.annotations.get(_ANNOTATION)
+    applied = traces.annotations.get(LAST_APPLIED_ANNOTATION)
     known = {*marked, *([KUBECTL_APPLY] if applied is not None else [])}
     for tool, mark in marked.items():
         message = f"{tool.name} owns the object: it has the {mark}."
@@ -281,7 +281,7 @@ def _last_applied(applied: str, after: Document) -> Iterator[Finding]:
     try:
         again = Document({**after.data, **json.loads(applied)["data"]})
     except (ValueError, TypeError, KeyError, UsageError, RecursionError):
-        message = f"kubectl apply made the object, and its annotation {_ANNOTATION} cannot be read."
+        message = f"kubectl apply made the object, and its annotation {LAST_APPLIED_ANNOTATION} cannot be read."
         yield warning(LAST_APPLIED, message, "Applying that manifest again can undo the change.", KUBECTL_APPLY.hint)
         return
     if found := diff(after, again):

@@ -52,7 +52,7 @@ def _list(value: Any) -> Any:
 
 
 def _role(role: str) -> str:
-    if not role.startswith("arn:") and re.fullmatch(r"[\w+=,.@-]{1,64}", role, re.ASCII):
+    if not role.startswith("arn:") and arns.IAM_NAME.fullmatch(role):
         return role
     return arns.writable_role(role)
 

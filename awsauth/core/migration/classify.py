@@ -17,7 +17,7 @@ from awsauth.core.access.caller import conditions_for
 from awsauth.core.access.matching import account_of, casefold_arn, counting, is_canonical, needs_instance, principal_of
 from awsauth.core.access.node_mappings import PRESETS, WINDOWS_GROUP, fits_no_node, is_node_mapping
 from awsauth.core.arn import ACCOUNT_ID, entry_principal, is_user
-from awsauth.core.cluster.facts import Binding, Bindings
+from awsauth.core.cluster.facts import RBAC_GROUP, Binding, Bindings
 from awsauth.core.document.document import Document
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, MappingEntry
 from awsauth.core.edit.changes import EnsureEntry
@@ -31,8 +31,6 @@ from awsauth.errors import EditError, InvalidValueError, UsageError
 
 # Groups that an entry need not give: every caller is in the first, and no binding can name the second.
 IMPLIED: Final = (SYSTEM_AUTHENTICATED, "")
-
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 # The binding of ``system:masters`` that Kubernetes makes.
 _MASTERS: Final = (Binding("ClusterRoleBinding", "cluster-admin", "", "ClusterRole", "cluster-admin"),)
@@ -348,6 +346,7 @@ class _Names:
                 self.problems["gains"] = f"Another mapping has the name {quoted(name)}, which RBAC would bind for it."
             named = {"name": f"awsauth:{one.name}:{sha256_of([*one, kind, name])[:8]}", "namespace": one.namespace}
             metadata = {key: value for key, value in named.items() if value}
-            made = {"apiVersion": f"{_RBAC}/v1", "kind": one.kind, "metadata": metadata}
-            role = {"apiGroup": _RBAC, "kind": one.role_kind, "name": one.role}
-            self.rbac.append({**made, "roleRef": role, "subjects": [{"apiGroup": _RBAC, "kind": kind, "name": name}]})
+            made = {"apiVersion": f"{RBAC_GROUP}/v1", "kind": one.kind, "metadata": metadata}
+            role = {"apiGroup": RBAC_GROUP, "kind": one.role_kind, "name": one.role}
+            subject = {"apiGroup": RBAC_GROUP, "kind": kind, "name": name}
+            self.rbac.append({**made, "roleRef": role, "subjects": [subject]})

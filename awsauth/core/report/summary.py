@@ -9,17 +9,17 @@ from functools import lru_cache
 from itertools import product
 from typing import Final
 
+from awsauth.core.cluster.facts import RBAC_GROUP
 from awsauth.core.report.rbac import ANY, PolicyRule, RbacRule, Right
 from awsauth.core.serialization import JsonValue
 from awsauth.core.text.display import visible
 
-_RBAC: Final = "rbac.authorization.k8s.io"
 _READS: Final = frozenset({"get", "list", "watch"})
 _WORKLOADS: Final = (
     *(("", "pods"), ("", "replicationcontrollers"), ("batch", "jobs"), ("batch", "cronjobs")),
     *(("apps", name) for name in ("deployments", "daemonsets", "statefulsets", "replicasets")),
 )
-_ROLES: Final = ((_RBAC, "roles"), (_RBAC, "clusterroles"))
+_ROLES: Final = ((RBAC_GROUP, "roles"), (RBAC_GROUP, "clusterroles"))
 
 
 def _requests(verbs: Iterable[str], objects: Iterable[tuple[str, str]]) -> list[RbacRule]:

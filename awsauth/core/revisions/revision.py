@@ -24,7 +24,8 @@ LABEL: Final = "awsauth/config-map"  # label of every revision; its value is the
 
 HIGHEST: Final = 999_999_999  # the highest number that a revision may have
 
-_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+# The annotation in which kubectl keeps the last manifest that was applied.
+LAST_APPLIED_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def own_annotations_removed(annotations: Mapping[str, str]) -> dict[str, str]:
 
     Our head would name the wrong revision. With an old last-applied configuration, kubectl would remove newer fields.
     """
-    others = (key for key in annotations if not key.startswith(meta.PREFIX) and key != _LAST_APPLIED)
+    others = (key for key in annotations if not key.startswith(meta.PREFIX) and key != LAST_APPLIED_ANNOTATION)
     return {key: annotations[key] for key in others} | meta.owners_of(annotations)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from awsauth.core.access.node_mappings import NODES, PRESETS, WELL_KNOWN
+from awsauth.core.access.node_mappings import NODE_USERNAMES, NODES, WELL_KNOWN
 from awsauth.core.findings import Severity
 from awsauth.core.lint.context import LintContext, LintEntry, Match, has_invisible
 from awsauth.core.lint.rule import rule
@@ -186,7 +186,6 @@ def chosen_group(context: LintContext) -> Iterator[Match]:
 
 
 _SESSION_TEMPLATES: Final = ("{{SessionName}}", "{{SessionNameRaw}}")
-_PRESET_USERNAMES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
 def has_session_name(name: str) -> bool:
@@ -292,7 +291,7 @@ def user_session_name(context: LintContext) -> Iterator[Match]:
           - userarn: arn:aws:iam::111122223333:user/alice
             username: staff:{{AccountID}}
     """
-    for kind, name, item in context.names(lambda name: has_session_name(name) and name not in _PRESET_USERNAMES):
+    for kind, name, item in context.names(lambda name: has_session_name(name) and name not in NODE_USERNAMES):
         if not item.role_name and not item.fault and item.mapped.principal:
             message = "An IAM user has no session name."
             impact = f"The authenticator fills in nothing for it in {quoted(name)}."
@@ -326,5 +325,5 @@ def reserved_username(context: LintContext) -> Iterator[Match]:
 
 
 def _is_reserved(username: str) -> bool:
-    is_reserved = username.startswith(("system:", "eks:")) and username not in _PRESET_USERNAMES
+    is_reserved = username.startswith(("system:", "eks:")) and username not in NODE_USERNAMES
     return is_reserved and not misspelt(username) and not unfilled(username)

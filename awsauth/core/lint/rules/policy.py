@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from awsauth.core.access.matching import account_of, can_match, could_match, could_render, principal_of
-from awsauth.core.access.node_mappings import PRESETS, is_node_mapping
+from awsauth.core.access.node_mappings import NODE_USERNAMES, is_node_mapping
 from awsauth.core.arn import ACCOUNT_ID, partition_of
 from awsauth.core.document.model import SYSTEM_MASTERS
 from awsauth.core.lint import rule as registry
@@ -16,7 +16,6 @@ from awsauth.core.lint.rule import Rule, policy_rule
 from awsauth.core.text.display import quoted
 
 _NOT_ALLOWED: Final = "The policy does not allow it."
-_OF_NODES: Final = frozenset(preset.username for preset in PRESETS.values())
 
 
 @policy_rule("accounts", "a principal of an account that is not among `accounts`")
@@ -168,7 +167,7 @@ def policy_username(context: LintContext, prefixes: tuple[str, ...]) -> Iterator
     """
     for item in context.effective_items:
         username = item.mapped.username
-        is_node = username in _OF_NODES and is_node_mapping(item.mapped)
+        is_node = username in NODE_USERNAMES and is_node_mapping(item.mapped)
         if not is_node and not username.startswith(prefixes):
             message = f"The policy allows only usernames of nodes, and this is {quoted(username)}."
             if prefixes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from awsauth.core.access.matching import account_of, can_match
-from awsauth.core.access.node_mappings import NODES, is_node_mapping
+from awsauth.core.access.node_mappings import NODE_USER, NODES, is_node_mapping
 from awsauth.core.arn import FIND_SSO_ROLES, is_user, partition_of, permission_set
 from awsauth.core.document.model import SYSTEM_MASTERS, MappingEntry
 from awsauth.core.findings import Severity
@@ -166,7 +166,7 @@ def no_node_mapping(context: LintContext) -> Iterator[Match]:
 
 
 def _looks_like_nodes(mapped: MappingEntry) -> bool:
-    is_named = mapped.username.startswith("system:node:")
+    is_named = mapped.username.startswith(NODE_USER)
     return is_named or any(NODES in group or means_nodes(group) for group in mapped.groups)
 
 
