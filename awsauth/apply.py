@@ -83,11 +83,11 @@ class ChangeApplier(NamedTuple):
     cluster_context: ClusterContext | None = None
     policy: Policy | None = None
 
-    def findings(self, proposal: PendingChange) -> tuple[Finding, ...]:
+    def findings(self, proposal: PendingChange, judge: Judge = run_guards) -> tuple[Finding, ...]:
         """Return the findings of the guards, of other writers, and of new `lint`."""
         if not proposal.changes_something:
             return ()
-        return (*self._guard_findings(proposal, run_guards, thorough=True), *self._new_lint_findings(proposal))
+        return (*self._guard_findings(proposal, judge, thorough=True), *self._new_lint_findings(proposal))
 
     def run(self, propose: Propose, options: Options) -> Result:
         """Make the proposed change, or with ``dry_run`` only return its result.
@@ -97,20 +97,17 @@ class ChangeApplier(NamedTuple):
             UsageError: the dry run is for the server, and the store has no server.
             AwsAuthError: as for `awsauth.history.commit.commit`.
         """
-        allow = options.get("allow", ())
+        judge = partial(enforce, allow=options.get("allow", ()))
         dry_run = options.get("dry_run", False)
-        findings: tuple[Finding, ...] = ()
-
-        def guarded(proposal: PendingChange, *, thorough: bool = bool(dry_run)) -> None:
-            nonlocal findings
-            findings = self._guard_findings(proposal, partial(enforce, allow=allow), thorough=thorough)
-
         if dry_run is True:
             proposal = propose(self.store.read())
-            if proposal.changes_something:
-                guarded(proposal)
-                findings = (*findings, *self._new_lint_findings(proposal))
-            return result_of(proposal, findings, changed=proposal.changes_something)
+            return result_of(proposal, self.findings(proposal, judge), changed=proposal.changes_something)
+        findings: tuple[Finding, ...] = ()
+
+        def guarded(proposal: PendingChange) -> None:
+            nonlocal findings
+            findings = self._guard_findings(proposal, judge, thorough=bool(dry_run))
+
         # A dry run on the server is a whole change, with its revision, so that the server checks all of it.
         store = self.store.dry_run_store() if dry_run else self.store
         reason, history = options.get("reason", ""), options.get("history", True)
