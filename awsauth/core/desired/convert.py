@@ -190,17 +190,17 @@ def initial_fragment(document: Document, owner: str, owned: Collection[str]) -> 
 
 def fragment_text(fragment: Fragment) -> str:
     """Return a fragment as YAML."""
-    lines = []
-    for name, value in fragment.model_dump(by_alias=True, exclude_defaults=True).items():
-        lines.append(f"{name}: {write_scalar(value)}" if isinstance(value, str) else f"{name}:")
-        for item in () if isinstance(value, str) else value:
-            lines += [f"- {write_scalar(item)}"] if isinstance(item, str) else _lines(item)
-    return "\n".join(lines) + "\n"
+    return "\n".join(_lines(fragment.model_dump(by_alias=True, exclude_defaults=True))) + "\n"
 
 
-def _lines(item: dict[str, Any]) -> Iterator[str]:
-    dash = "-"
-    for name, value in item.items():
-        yield f"{dash} {name}: {write_scalar(value)}" if isinstance(value, str) else f"{dash} {name}:"
-        yield from () if isinstance(value, str) else (f"  - {write_scalar(text)}" for text in value)
-        dash = " "
+def _lines(fields: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a mapping, whose values are texts and lists of texts or mappings."""
+    for name, value in fields.items():
+        if isinstance(value, str):
+            yield f"{name}: {write_scalar(value)}"
+            continue
+        yield f"{name}:"
+        for item in value:
+            first, *others = [write_scalar(item)] if isinstance(item, str) else _lines(item)
+            yield f"- {first}"
+            yield from (f"  {line}" for line in others)
