@@ -123,14 +123,14 @@ AUTO = ClusterNode("i-0123456789abcdef1", "aws:///eu-west-1a/i-0123456789abcdef1
 
 
 def test_nodes_that_fit_a_mapping_are_told_with_what_cannot_be_known() -> None:
-    [found] = nodes_here(roles(node(), role("other")), [EC2])
+    [found] = nodes_here(roles(node(), role("other")), [EC2], {})
     assert (found.code, found.severity, found.principal) == ("node-role-in-use", Severity.NOTE, f"{PREFIX}/node")
     assert NAME in found.message
     assert found.impact == "They joined by this mapping, or by an access entry."
 
 
 def test_of_two_mappings_that_fit_neither_is_said_to_be_the_one() -> None:
-    found = list(nodes_here(roles(node("a"), node("b")), [EC2] * 5))
+    found = list(nodes_here(roles(node("a"), node("b")), [EC2] * 5, {}))
     assert codes(found) == [("node-role-in-use", "a"), ("node-role-in-use", "b")]
     assert "this mapping or 1 more like it" in found[0].impact
     assert "and 2 more" in found[0].message
@@ -157,11 +157,11 @@ def test_what_aws_knows_is_said_for_certain() -> None:
 )
 def test_what_runs_a_node_decides_by_which_mapping_it_can_come(kind: str, here: ClusterNode, *, fits: bool) -> None:
     """Nodes of Auto Mode come in by an access entry only."""
-    assert bool(list(nodes_here(roles(node(kind=kind)), [here]))) is fits  # type: ignore[arg-type]
+    assert bool(list(nodes_here(roles(node(kind=kind)), [here], {}))) is fits  # type: ignore[arg-type]
 
 
 def test_no_nodes_say_nothing() -> None:
-    assert list(nodes_here(roles(node()), [])) == []
+    assert list(nodes_here(roles(node()), [], {})) == []
 
 
 def test_a_node_is_read_from_its_object() -> None:
@@ -206,7 +206,7 @@ def test_names_from_the_cluster_do_not_steer_a_terminal() -> None:
     hostile = "\x1b[2J\u202e"
     found = [
         *bound(roles(role("a", hostile, hostile)), NOBODY),
-        *nodes_here(roles(role("a", "system:node:" + hostile, *BOTH)), [ClusterNode(hostile)]),
+        *nodes_here(roles(role("a", "system:node:" + hostile, *BOTH)), [ClusterNode(hostile)], {}),
         *owned_revisions({hostile: [hostile]}),
     ]
     assert len(found) == 3

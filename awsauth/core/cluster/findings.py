@@ -89,9 +89,7 @@ def _unbound(group: str, principals: list[str]) -> Finding:
     return note("unbound-group", message, impact, hint, principal=principals[0] if len(principals) == 1 else "")
 
 
-def nodes_here(
-    document: Document, nodes: Sequence[ClusterNode], uses: Mapping[str, NodeUse] | None = None
-) -> Iterator[Finding]:
+def nodes_here(document: Document, nodes: Sequence[ClusterNode], uses: Mapping[str, NodeUse]) -> Iterator[Finding]:
     """Yield the findings about node mappings that registered nodes use or can use.
 
     Args:
@@ -99,7 +97,7 @@ def nodes_here(
         nodes: The registered nodes. Their names alone do not show which mapping or access entry they use.
         uses: By ARN of a role, whether nodes have it, according to AWS.
     """
-    known = {principal_of(arn): use for arn, use in (uses or {}).items()}
+    known = {principal_of(arn): use for arn, use in uses.items()}
     mappings = [outcomes[-1] for outcomes in Access.of(document).by_principal.values() if admits_nodes(outcomes[-1])]
     for mapped in mappings:
         use = known.get(principal_of(mapped.principal), "unknown")
