@@ -151,9 +151,9 @@ class _BufferError(EditError):
 def _plan_of_text(invocation: Invocation, client: AwsAuthClient, document: Document, edited: str) -> Plan:
     changes, problems = from_buffer(edited, document)
     if problems:
-        listed = "\n".join(f"line {line}: {text}" if line else text for line, text in problems)
+        shown = "\n".join(f"line {line}: {text}" if line else text for line, text in problems)
         hint = "Correct it, and use `edit --from`."
-        raise _BufferError(f"The edited text cannot be used.\n{listed}", hint=hint, problems=problems)
+        raise _BufferError(f"The edited text cannot be used.\n{shown}", hint=hint, problems=problems)
     plan = invocation.awaited(client.plan, changes)
     if plan.digest != document_digest(document):
         hint = "Edit it again, and copy the changes that are still needed from your text."

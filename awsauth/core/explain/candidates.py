@@ -266,7 +266,7 @@ class Search:
             if mapped is None:
                 yield from self._dropped(reading, position, reading.entries[position].shape)
             elif position in found:
-                yield _Hit(position, *_found(reading, found, decided=decided))
+                yield _Hit(position, *_status(reading, found, decided=decided))
             elif casefold_arn(mapped.principal) == self._target:
                 yield _Hit(position, "shadowed", shadowed)
             elif mapped.sso is not None:
@@ -365,7 +365,8 @@ class Search:
         return Candidate(reading.key, location, principal, hit.status, hit.near.code, why, change)
 
 
-def _found(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> tuple[EntryStatus, NearMiss]:
+def _status(reading: ParsedList, found: dict[int, MappingEntry], *, decided: bool) -> tuple[EntryStatus, NearMiss]:
+    """Return the status of the entries that count for the caller, and why."""
     if decided:
         return "not-reached", NearMiss("not-reached", "it is the caller's, but mapRoles decides before")
     if len(found) > 1:

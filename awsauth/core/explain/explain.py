@@ -56,7 +56,7 @@ def explain(document: Document, caller: Caller | str) -> Explanation:
         UsageError: `document` is not a document.
     """
     check_document(document)
-    return _Explaining(document, as_caller(caller)).with_access_entries()
+    return _Explaining(document, as_caller(caller)).explanation()
 
 
 _IN: Final = ("let-in", "undefined", "depends")
@@ -70,7 +70,7 @@ class _Explaining:
     conditions: list[str] = field(default_factory=list)
     untrusted: bool = False
 
-    def with_access_entries(self, *, offers: bool = True) -> Explanation:
+    def explanation(self, *, offers: bool = True) -> Explanation:
         steps = [_identity(self.caller)]
         # A mapped caller needs no search for entries that may be meant for it.
         search = Search(self.document, self.caller, wide=not self._is_mapped())
@@ -163,7 +163,7 @@ class _Explaining:
         # The renamed principal is meant to lose the mapping.
         renamed = frozenset({casefold_arn(change.principal_arn)} if isinstance(change, RenamePrincipal) else ())
         is_less = reduces_access(Access.of(self.document).without(renamed), Access.of(after).without(renamed))
-        return not is_less and _Explaining(after, self.caller).with_access_entries(offers=False).verdict in _IN
+        return not is_less and _Explaining(after, self.caller).explanation(offers=False).verdict in _IN
 
 
 def _identity(caller: Caller) -> DecisionStep:
