@@ -80,7 +80,7 @@ def shared_options(ctx: click.Context) -> dict[str, Any]:
     return cast("dict[str, Any]", ctx.meta.setdefault("awsauth.cli", {}))
 
 
-def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def resolve_target(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the target, by the library's names, from options and variables.
 
     If an option names a target, variables for another kind of target are ignored.
@@ -92,7 +92,7 @@ def resolve_target(options: Mapping[str, Any], environment: Mapping[str, str] = 
     kinds = {kind for one in given if (kind := one.kind) in _TOGETHER}
     fitting = {"", *(kind for named in kinds for kind in _TOGETHER[named])} if kinds else None
     for one in VARIABLES:
-        value = environment.get(one.environment)
+        value = os.environ.get(one.environment)
         if one in given or value is None or (fitting is not None and one.kind not in fitting):
             continue
         if not value.strip():
