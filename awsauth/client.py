@@ -250,16 +250,11 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
             OutcomeUnknownError: the write was not answered, and it is unknown whether it was made.
             RevertedError, NotRevertedError: a role or the caller did not get in with a new token.
         """
-        from awsauth.core.edit.changes import entry_changes
         from awsauth.core.plan import Plan
-        from awsauth.history.proposal import applying
 
-        if not isinstance(changes, Plan):
-            return self._make(changes, options)
-        check_options(options)
-        if entries := entry_changes(changes.changes):
-            return self._entries().apply(entries, options, changes)
-        return self._run(applying(changes), options)
+        if isinstance(changes, Plan):
+            return self._make(changes.changes, options, plan=changes)
+        return self._make(changes, options)
 
     def transaction(self, **options: Unpack[Options]) -> Transaction:
         """Return a transaction: several changes in one write (see `apply`).
@@ -377,15 +372,17 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
             raise UsageError("The choices are not MigrationChoices.", hint="Pass `awsauth.MigrationChoices(…)`.")
         return Migration(choices, self._store, self._cluster_context, self._connection, self._entries, self.apply)
 
-    def _make(self, changes: Any, options: Options, findings: tuple[Finding, ...] = ()) -> Result:
+    def _make(
+        self, changes: Any, options: Options, findings: tuple[Finding, ...] = (), plan: Plan | None = None
+    ) -> Result:
         from awsauth.core.edit.changes import as_list, entry_changes
-        from awsauth.history.proposal import changing
+        from awsauth.history.proposal import applying, changing
 
         check_options(options)
         made = as_list(changes)
         if entries := entry_changes(made):
-            return self._entries().apply(entries, options)
-        result = self._run(changing(made), options)
+            return self._entries().apply(entries, options, plan)
+        result = self._run(applying(plan) if plan else changing(made), options)
         return replace(result, findings=(*findings, *result.findings)) if findings else result
 
     def _run(self, propose: Propose, options: Options, store: Store | None = None) -> Result:
