@@ -194,7 +194,7 @@ def fragment_text(fragment: Fragment) -> str:
 
 
 def _lines(fields: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a mapping, whose values are texts and lists of texts or mappings."""
+    """Yield the lines of a mapping of texts, and of lists of texts or mappings."""
     for name, value in fields.items():
         if isinstance(value, str):
             yield f"{name}: {write_scalar(value)}"
