@@ -54,7 +54,7 @@ class Snapshot(NamedTuple):
     raw: object = None
 
     def __repr__(self) -> str:
-        return f"<Snapshot {self.version!r} of {self.document!r}>"
+        return f"<Snapshot of {self.document!r}>"
 
     @property
     def data(self) -> Mapping[str, str]:
