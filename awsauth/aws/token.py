@@ -217,20 +217,18 @@ _ENVIRONMENT: Final = frozenset({"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGIO
 _AWS_GLOBAL: Final = frozenset({"--region", "--profile", "--output"})
 
 
-def _flags(**named: str) -> dict[str, str]:
-    """Return the field of `ExecIdentity` by flag, from the flags of each field."""
-    return {flag: name for name, flags in named.items() for flag in flags.split()}
+def _flags(same: str, **named: str) -> dict[str, str]:
+    """Return the field of `ExecIdentity` by flag.
+
+    Fields in `same` are named like their flag; the others have the flags given.
+    """
+    flags = named | {name: f"--{name}" for name in same.split()}
+    return {flag: name for name, own in flags.items() for flag in own.split()}
 
 
-_AWS_FLAGS: Final = _flags(
-    cluster_id="--cluster-name --cluster-id",
-    role_arn="--role-arn",
-    region="--region",
-    profile="--profile",
-    output="--output",
-)
+_AWS_FLAGS: Final = _flags("region profile output", cluster_id="--cluster-name --cluster-id", role_arn="--role-arn")
 _AUTHENTICATOR_FLAGS: Final = _flags(
-    cluster_id="-i --cluster-id", role_arn="-r --role", session_name="-s --session-name", region="--region"
+    "region", cluster_id="-i --cluster-id", role_arn="-r --role", session_name="-s --session-name"
 )
 
 
