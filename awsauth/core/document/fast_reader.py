@@ -228,9 +228,9 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int)
     before = len(bounds)
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
-        if position == stop or one.end() == position:
+        if position == stop or (end := one.end()) == position:
             break
-        position = one.end()
+        position = end
         bounds.append(position)
     if position not in (start, stop) and not forms.REST.match(text, position):
         bounds.pop()  # this entry may have further fields
