@@ -36,11 +36,6 @@ def findings_by_entry(reading: ParsedList, findings: Sequence[Finding]) -> defau
     return grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
 
 
-def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
-    """Return the positions of entries of `principals`, given in lower case."""
-    return [at for at, mapped in mapped_of(reading, principals) if mapped.principal.lower() in principals]
-
-
 def mapped_of(reading: ParsedList, principals: Collection[str]) -> Sequence[Positioned]:
     """Return all mappings of `principals`, and perhaps others, with their positions.
 
