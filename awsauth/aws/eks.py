@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from awsauth.aws.errors import CHECK_WAY, INVALID, MISSING, TAKEN, pages_of
+from awsauth.aws.errors import CHECK_WAY, INVALID, MISSING, TAKEN, pages_of, translate_errors
 from awsauth.core.arn import partition_of
 from awsauth.core.text.display import command_line, quoted, visible
 from awsauth.errors import AwsAuthError, AwsServiceError, ClusterNotFoundError, InvalidValueError, UsageError
@@ -90,6 +90,8 @@ def is_cluster_name(name: str) -> bool:
 def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
     """Return the description of a cluster, given its name or ARN: one request.
 
+    If EKS does not answer it, there are up to three more.
+
     The region is that of an ARN; for a name, the session's.
 
     Raises:
@@ -113,8 +115,11 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         raise UsageError(message, hint="Leave the region out, or pass the one of the ARN.")
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"
-    with session.calling("eks", doing, region=region, unless=MISSING) as eks:
-        found = _read(eks.describe_cluster(name=name)["cluster"])
+    asking: Any = session.calling("eks", doing, region=region, unless=MISSING)
+    if answer := session.read("eks", f"/clusters/{name}", region):
+        asking = translate_errors(doing, session)
+    with asking as eks:
+        found = _read((answer or eks.describe_cluster(name=name))["cluster"])
         if arn and arn["account"] != found.account:
             own = f"The credentials belong to {found.account}, where there is another cluster {quoted(name)}."
             hint = f"Use credentials of the account {arn['account']}: a profile, or AWS_PROFILE."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -97,14 +100,13 @@ class AwsSession:
     @cached_property
     def full_config(self) -> dict[str, Any]:
         """The configuration file, with the profiles of the credentials file."""
-        from botocore.configloader import load_config, raw_config_parse
-        from botocore.exceptions import ConfigNotFound
+        from botocore import configloader, exceptions
 
         config: dict[str, Any] = {"profiles": {}}
-        with suppress(ConfigNotFound):
-            config = load_config(self.get_config_variable("config_file"))
-        with suppress(ConfigNotFound):
-            for name, values in raw_config_parse(self.get_config_variable("credentials_file")).items():
+        with suppress(exceptions.ConfigNotFound):
+            config = configloader.load_config(self.get_config_variable("config_file"))
+        with suppress(exceptions.ConfigNotFound):
+            for name, values in configloader.raw_config_parse(self.get_config_variable("credentials_file")).items():
                 config["profiles"].setdefault(name, {}).update(values)
         return config
 
@@ -224,15 +226,7 @@ class AwsSession:
             UsageError: the region is not known, or does not exist.
             AwsAuthError: as for `translate_errors`.
         """
-        client = self._client(service, region or self.region)
-        try:
-            with translate_errors(doing, self, service=service, look=look):
-                yield client
-        except AwsServiceError as error:
-            if error.code not in unless:
-                raise
-
-    def _client(self, service: str, region: str) -> Any:
+        region = region or self.region
         with self._lock:
             if not (client := self._clients.get((service, region))):
                 # Without this the first call would say so, after a client was loaded for nothing.
@@ -241,7 +235,75 @@ class AwsSession:
                     # boto3 would take any name for a region, and look for its host.
                     self.botocore.get_partition_for_region(region)
                     client = self._clients[service, region] = self.new_client(service, region_name=region)
-            return client
+        try:
+            with translate_errors(doing, self, service=service, look=look):
+                yield client
+        except AwsServiceError as error:
+            if error.code not in unless:
+                raise
+
+    def read(self, service: str, path: str, region: str) -> Any:
+        """Return the answer to one request, which botocore's parts sign and send.
+
+        To load a client of botocore takes longer than a change. It returns None if only a client can ask: that tries
+        again, and knows the errors.
+
+        Args:
+            service: A service that answers in JSON: ``eks``.
+            path: The path of the request.
+            region: The region to call.
+
+        Raises:
+            CredentialsError: there are no credentials to sign with.
+        """
+        credentials, setting = self.credentials(), self.get_config_variable
+        if "botocore.session" in sys.modules:  # as with boto3; then a client has less to load
+            return None
+        from botocore import auth, awsrequest, configprovider, httpsession, utils
+
+        with suppress(Exception):
+            files = self.full_config, self.get_scoped_config()
+            url = configprovider.ConfiguredEndpointProvider(*files, service).provide()
+            if not url or setting("ignore_configured_endpoint_urls"):
+                url = f"https://{self.regional_host(service, region)}"
+            request = awsrequest.AWSRequest("GET", f"{url.rstrip('/')}{path}", {"User-Agent": self.user_agent()})
+            auth.SigV4Auth(credentials.get_frozen_credentials(), service, region).add_auth(request)
+            limits: Any = {"timeout": (3, 20), "proxies": utils.get_environ_proxies(url)}
+            limits["verify"] = setting("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+            answer = httpsession.URLLib3Session(**limits).send(request.prepare())
+            log_debug("AWS %s GET %s: %s", service, path, answer.status_code)
+            return json.loads(answer.content) if answer.status_code == 200 else None
+        return None
+
+    def regional_host(self, service: str, region: str) -> str:
+        """Return the host of STS or EKS in a region.
+
+        It is always the regional host, with the settings for FIPS and dual-stack. An ``endpoint_url`` in the settings does not apply: the cluster calls that of STS.
+
+        Raises:
+            UsageError: botocore does not know such a region, or the partition has no such variant.
+        """
+        from botocore.loaders import create_loader
+
+        loader, variants = create_loader(), ("use_fips_endpoint", "use_dualstack_endpoint")
+        with translate_errors(f"{service.upper()} is not known in {quoted(region)}", self):
+            chosen: Any = {name: bool(self.get_config_variable(name)) for name in variants}
+            if not any(chosen.values()):
+                # The rule for all regions, in a file that is read 100 times as fast as the endpoints themselves.
+                for group in loader.load_data("partitions")["partitions"]:
+                    if re.fullmatch(group["regionRegex"].strip("^$"), region):
+                        return f"{service}.{region}.{group['outputs']['dnsSuffix']}"
+            from botocore.regions import EndpointResolver
+
+            # Not the address of a client: older settings or versions of botocore make that the global one.
+            resolver = EndpointResolver(loader.load_data("endpoints"))
+            partition = resolver.get_partition_for_region(region)
+            endpoint = resolver.construct_endpoint(service, region, **chosen)
+        if not endpoint:
+            where = f"in the partition {partition} for the FIPS and dual-stack settings in use"
+            names = "use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint (AWS_USE_FIPS_ENDPOINT)"
+            raise UsageError(f"{service.upper()} has no endpoint {where}.", hint=f"Switch off {names}.")
+        return str(endpoint["hostname"])
 
     def new_client(self, service: str, **options: Any) -> Any:
         """Return a client with the usual limits of time and attempts.
@@ -320,15 +382,14 @@ class InstanceMetadata:
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
         """Send one request, past any proxy; status 0 without an answer."""
-        from urllib3 import PoolManager
-        from urllib3.exceptions import HTTPError
+        from urllib3 import PoolManager, exceptions
 
         from awsauth.kube.request import Deadline, body_of, let_watch
 
         if self.problem:
             return 0, ""
         url, pool = f"{self.endpoint}{path}", PoolManager(timeout=self._seconds, retries=False)
-        with suppress(OSError, HTTPError, ValueError), Deadline(self._seconds) as deadline:
+        with suppress(OSError, exceptions.HTTPError, ValueError), Deadline(self._seconds) as deadline:
             let_watch(pool, url)
             response = pool.request(method, url, headers=headers, redirect=False, preload_content=False)
             text = body_of(response).decode("utf-8", "replace")

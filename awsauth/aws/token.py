@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from awsauth.aws.errors import translate_errors
 from awsauth.core.text.display import quoted
-from awsauth.errors import CredentialsError, InvalidValueError, UsageError
+from awsauth.errors import CredentialsError, InvalidValueError
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
@@ -158,14 +158,14 @@ class TokenSource:
         return DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
 
     def _signed(self, credentials: Any, expires: int) -> Token:
-        from botocore.auth import SigV4QueryAuth
-        from botocore.awsrequest import AWSRequest
+        from botocore import auth, awsrequest
 
         now = _now()
         with translate_errors(_UNSIGNED, self.session, service="sts"):
-            called = f"https://{sts_host(self.session, self.region)}/?Action=GetCallerIdentity&Version=2011-06-15"
-            request = AWSRequest("GET", called, {"x-k8s-aws-id": self.cluster_id})
-            SigV4QueryAuth(credentials, "sts", self.region, expires).add_auth(request)
+            host = self.session.regional_host("sts", self.region)
+            called = f"https://{host}/?Action=GetCallerIdentity&Version=2011-06-15"
+            request = awsrequest.AWSRequest("GET", called, {"x-k8s-aws-id": self.cluster_id})
+            auth.SigV4QueryAuth(credentials, "sts", self.region, expires).add_auth(request)
             url = str(request.prepare().url)
         value = _PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
         if len(value) > _LARGEST:
@@ -174,37 +174,6 @@ class TokenSource:
             raise CredentialsError(message, hint=hint)
         self._token, self._signed_with = Token(value, now + LASTS), credentials.access_key
         return self._token
-
-
-def sts_host(session: AwsSession, region: str) -> str:
-    """Return the host of STS in a region, with the session's FIPS and dual-stack.
-
-    It is always the regional host. An ``endpoint_url`` in the settings does not apply: the cluster calls this host.
-
-    Raises:
-        UsageError: botocore does not know such a region, or the partition has no such variant.
-    """
-    from botocore.loaders import create_loader
-
-    loader, variants = create_loader(), ("use_fips_endpoint", "use_dualstack_endpoint")
-    with translate_errors(f"STS is not known in {quoted(region)}", session):
-        chosen: Any = {name: bool(session.get_config_variable(name)) for name in variants}
-        if not any(chosen.values()):
-            # The rule for all regions, in a file that is read 100 times as fast as the endpoints themselves.
-            for group in loader.load_data("partitions")["partitions"]:
-                if re.fullmatch(group["regionRegex"].strip("^$"), region):
-                    return f"sts.{region}.{group['outputs']['dnsSuffix']}"
-        from botocore.regions import EndpointResolver
-
-        # Not the address of a client: older settings or versions of botocore make that the global one.
-        resolver = EndpointResolver(loader.load_data("endpoints"))
-        partition = resolver.get_partition_for_region(region)
-        endpoint = resolver.construct_endpoint("sts", region, **chosen)
-    if not endpoint:
-        message = f"STS has no endpoint in the partition {partition} for the FIPS and dual-stack settings in use."
-        settings = "use_dualstack_endpoint (AWS_USE_DUALSTACK_ENDPOINT) or use_fips_endpoint (AWS_USE_FIPS_ENDPOINT)"
-        raise UsageError(message, hint=f"Switch off {settings}.")
-    return str(endpoint["hostname"])
 
 
 def _now() -> datetime:

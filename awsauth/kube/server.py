@@ -153,8 +153,7 @@ class KubeServer:
             self._pool.clear()
 
     def _connections(self) -> urllib3.PoolManager:
-        from urllib3 import PoolManager, ProxyManager
-        from urllib3.exceptions import HTTPError
+        from urllib3 import PoolManager, ProxyManager, exceptions
 
         options: dict[str, Any] = {"maxsize": _CONNECTIONS}
         if self.address.startswith("https:"):
@@ -166,7 +165,7 @@ class KubeServer:
             options["proxy_ssl_context"] = _tls_context(self._cluster, {})
         try:
             return ProxyManager(self._proxy, proxy_headers=_authorization(self._proxy), **options)
-        except HTTPError:
+        except exceptions.HTTPError:
             pass  # its text holds the address, which may hold a password
         hint = "Correct `proxy-url` in the kubeconfig, or else HTTPS_PROXY or HTTP_PROXY: write http://, a host and a port."
         raise KubeconfigError("The proxy cannot be used because its address is malformed.", hint=hint)

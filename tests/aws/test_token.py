@@ -16,7 +16,7 @@ from botocore.regions import EndpointResolver
 
 from awsauth.aws import token as token_module
 from awsauth.aws.session import AwsSession
-from awsauth.aws.token import LASTS, TokenSource, sts_host
+from awsauth.aws.token import LASTS, TokenSource
 from awsauth.errors import CredentialsError, InvalidValueError, UsageError
 from tests.support.aws.aws_environment import KEYS, only
 from tests.support.aws.presigned import url_in
@@ -90,7 +90,7 @@ def test_without_settings_the_host_is_that_of_botocores_endpoints_in_every_regio
     partitions = create_loader().load_data("endpoints")["partitions"]
     regions = [region for partition in partitions for region in partition["regions"]]
     assert len(regions) > 40
-    hosts = {region: sts_host(session, region) for region in regions}
+    hosts = {region: session.regional_host("sts", region) for region in regions}
     resolver = EndpointResolver(create_loader().load_data("endpoints"))
     endpoints = {region: resolver.construct_endpoint("sts", region) for region in regions}
     assert hosts == {region: endpoint["hostname"] for region, endpoint in endpoints.items() if endpoint}
@@ -99,7 +99,7 @@ def test_without_settings_the_host_is_that_of_botocores_endpoints_in_every_regio
 @pytest.mark.parametrize("file", ["config", "keys"])
 def test_the_host_follows_a_setting_in_either_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str) -> None:
     only(monkeypatch, tmp_path, KEYS, **{file: "[default]\nuse_fips_endpoint = true\n"})
-    assert sts_host(AwsSession(), "us-east-1") == "sts-fips.us-east-1.amazonaws.com"
+    assert AwsSession().regional_host("sts", "us-east-1") == "sts-fips.us-east-1.amazonaws.com"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_region_that_is_none_is_refused(keys: AwsSession) -> None:
 def test_a_variant_that_a_partition_does_not_have_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     only(monkeypatch, tmp_path, KEYS | {"AWS_USE_DUALSTACK_ENDPOINT": "true"})
     with pytest.raises(UsageError, match="no endpoint in the partition aws-iso"):
-        sts_host(AwsSession(), "us-iso-east-1")
+        AwsSession().regional_host("sts", "us-iso-east-1")
 
 
 @pytest.mark.parametrize("name", ["", "two words", "prod\r\nX-Amz-Security-Token: x", "prod\n", "x" * 256])

@@ -82,6 +82,9 @@ class ClusterNode(NamedTuple):
         return last if last.startswith("i-") else ""
 
 
+_SHOWN: Final = 3  # the most reasons that a text lists
+
+
 class RoleUser(NamedTuple):
     """A node group, profile or other object that gives a role to nodes.
 
@@ -110,7 +113,7 @@ class RoleUsage(NamedTuple):
     @property
     def why(self) -> str:
         """The reasons, at most three of them."""
-        return listed(list(map(visible, self.reasons)), 3, "; ", "; and ")
+        return listed(list(map(visible, self.reasons)), _SHOWN, "; ", "; and ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ MADE: Final[dict[str, list[tuple[re.Pattern[str], str]]]] = {
     "core.goyaml.plain_nodes._is_json": [(re.compile(plain_nodes._BEFORE_NEXT), "match")],
     "core.goyaml.plain_nodes._json_node": [(re.compile(plain_nodes._LONE_SURROGATE), "sub")],
     "core.goyaml.plain_nodes._literal": [(re.compile(r"\n(?!    |\n)"), "search")],
-    "aws.token.sts_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
+    "aws.session.regional_host": [(re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)\-\w+\-\d+"), "fullmatch")],
     "core.access.matching.is_canonical": [(re.compile(matching._CANONICAL), "fullmatch")],
     "core.access.matching.placeholders": [(re.compile(matching._IN_ARN), "findall")],
     "core.access.matching.filled": [(re.compile(matching._IN_ARN), "subn")],
