@@ -161,6 +161,7 @@ class RevisionFolder:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
                 lines = file.read(_TAIL).decode("ascii", "replace").splitlines()
             found = [match for line in lines if (match := _NOTE.fullmatch(line))]
+            # Of one revision, a whole note comes before a begun one, and spares the digest of the data.
             noted = sorted([(Head(int(one[1]), one[2], one[3]), not one[4]) for one in found], reverse=True)
             counting = (head for head, is_whole in noted if is_whole or (present is not None and head.is_of(present)))
             return next(counting, None)
