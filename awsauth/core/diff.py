@@ -187,7 +187,7 @@ def _decides_alone(mapping: MappingDiff, before: Document, after: Document) -> b
     principal = mapping.principal
     if mapping.key != "mapRoles" or is_user(principal) or not can_match(principal):
         return False
-    others = [document for document in (before, after) if document.data.keys() & {"mapUsers", "mapAccounts"}]
+    others = [one for one in (before, after) if "mapUsers" in one.data or "mapAccounts" in one.data]
     users = (mapped_of(document.reading("mapUsers"), {casefold_arn(principal)}) for document in others)
     return not any(account_of(principal) in document.accounts for document in others) and not any(users)
 
@@ -235,7 +235,9 @@ def _told(entry: EntryDiff, show: Callable[[str], str]) -> str:
 
 def _sentences(mapping: MappingDiff, kind: str, show: Callable[[str], str]) -> Iterator[str]:
     """Yield a principal's changes in words; `show` escapes values."""
-    before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
+    before, after = len(mapping.before), len(mapping.after)
+    if before > 1 or after > 1:
+        before, after = map(len, mapping._winners)  # noqa: SLF001 - of this module
     if before > 1 or after > 1:
         yield f"mapped in {after} spelling{'' if after == 1 else 's'}, before {before}; with several, the winner is undefined"
     elif kind in ("added", "removed"):
