@@ -152,7 +152,7 @@ def _end_of_get(
 ) -> int:
     tell, document = invocation.screen.tell, snapshot.document
     is_used = not view or view.mode != "API"
-    lost = [key for key in KEYS if (reading := document.reading(key)).findings and not reading.entries]
+    lost = [key for key in KEYS if document.reading(key).is_unreadable]
     if lost:
         tell(f"{' and '.join(lost)} cannot be read.")
     if document.problems:

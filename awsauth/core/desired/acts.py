@@ -164,7 +164,7 @@ def live_entries(document: Document) -> Live:
         EditError: a text cannot be read, so its entries are unknown.
     """
     for reading in map(document.reading, KEYS):
-        if not reading.trusted or (reading.findings and not reading.entries):
+        if not reading.trusted or reading.is_unreadable:
             check_editable(reading)
     mapped = ((key, one) for key in KEYS for one in document.reading(key).mapped if one.principal)
     found = grouped((principal_name(key, one.principal), one) for key, one in mapped)

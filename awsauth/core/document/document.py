@@ -231,7 +231,7 @@ def mappings_of(document: Document, key: Key) -> Mappings | None:
     Returns None if the authenticator drops the whole text.
     """
     reading = document.reading(key)
-    if reading.layout.style == "other" and not reading.entries and reading.findings:
+    if reading.layout.style == "other" and reading.is_unreadable:
         return None
     found = grouped((mapped.identity, mapped) for mapped in reading.mapped)
     return {identity: tuple(entries) for identity, entries in found.items()}

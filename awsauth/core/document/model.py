@@ -276,6 +276,11 @@ class ParsedList:
         return found
 
     @property
+    def is_unreadable(self) -> bool:
+        """Whether nothing of the text can be read, so that a missing entry proves nothing."""
+        return bool(self.findings) and not self.entries
+
+    @property
     def positioned(self) -> Iterable[Positioned]:
         """The mappings, each with the position of its entry."""
         # With bounds, no entry is dropped.

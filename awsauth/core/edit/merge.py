@@ -252,9 +252,8 @@ class _Work:
         Then a missing entry proves nothing.
         """
         entries = self._entries(key)
-        reading = entries.reading
-        if reading.findings and not reading.entries:
-            check_editable(reading)
+        if entries.reading.is_unreadable:
+            check_editable(entries.reading)
         return entries
 
     def _of_principal(self, principal: str, home: Key | None = None) -> list[tuple[_Entries, int]]:

@@ -92,7 +92,7 @@ def check_editable(reading: ParsedList) -> None:
     if reading.layout.style != "other" and reading.trusted:
         return
     # If there are entries, the findings are about them, not about the list.
-    finding = reading.findings[0] if reading.findings and not reading.entries else None
+    finding = reading.findings[0] if reading.is_unreadable else None
     if finding is not None:
         raise EditError(f"{finding.message} {finding.impact}", place=finding.location, hint=finding.hint)
     hint = "Write it as a plain list, with ordinary line ends and without an anchor or tag before it."

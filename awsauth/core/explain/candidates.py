@@ -334,7 +334,7 @@ class Search:
         text, key = reading.text, reading.key
         lines = {candidate.location.line for candidate in known if candidate.location}
         why = "the ARN is here, but not in an entry that is read: in a comment, or after the end of the list"
-        if reading.findings and not reading.entries:
+        if reading.is_unreadable:
             why = f"the authenticator cannot read {key}, and this with it"
         spans = (match.span() for match in self._mention.finditer(text))
         places = [(self._document.place_of(Location.of(key, text, *span)), span[0]) for span in spans]

@@ -315,7 +315,7 @@ class LintContext:
 
     def _is_read(self, key: Key) -> bool:
         reading = self.document.reading(key)
-        return reading.trusted and not (reading.findings and not reading.entries)
+        return reading.trusted and not reading.is_unreadable
 
     def _items(self, key: Key) -> list[LintEntry]:
         reading = self.document.reading(key)

@@ -225,7 +225,7 @@ def access_report(
         found_rights = list(_rights(access, facts.rbac, known, several))
         rows.append(_row(access, locations.get(casefold_arn(access.principal)), findings, found_rights, facts))
     others = grouped((one.code == NOT_LOOKED_AT, one) for findings in found.values() for one in findings)
-    lost = [_unread(key) for key in KEYS if document.reading(key).findings and not document.reading(key).entries]
+    lost = [_unread(key) for key in KEYS if document.reading(key).is_unreadable]
     unchecked = dict.fromkeys([*lost, *view.notes, *facts.notes, *others[True]])
     return AccessReport(target, made, view.mode, tuple(rows), tuple(others[False]), tuple(unchecked))
 
