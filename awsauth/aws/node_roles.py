@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 # The API group of Karpenter for AWS; a cluster without Karpenter answers 404.
 KARPENTER: Final = "/apis/karpenter.k8s.aws"
 
-_VERSIONS: Final = ("v1", "v1beta1")
 _LARGEST_FILTER: Final = 200  # values in one filter of DescribeInstances
 
 
@@ -171,7 +170,7 @@ def _karpenter(session: AwsSession, cluster: EksCluster, get: Callable[[str], An
     with suppress(NotFoundError):
         group = Fields(get(KARPENTER), "APIGroup", KARPENTER)
         versions = [served.name("version") for served in group.objects("versions")]
-        if not (version := next((known for known in _VERSIONS if known in versions), None)):
+        if not (version := next((known for known in ("v1", "v1beta1") if known in versions), None)):
             yield f"Karpenter's API has only unknown versions: {', '.join(versions)}."
             return
         path = f"{KARPENTER}/{version}/ec2nodeclasses"

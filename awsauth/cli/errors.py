@@ -175,8 +175,6 @@ OPTIONS: Final = {
 _ALIKE: Final = {f"{name}()": name for name in ("recover", "explain", "snapshot", "rollback")}
 CALLS: Final = {**_ALIKE, "health_check()": "health", "remove_user_mapping": "remove user"}
 
-_BY_NAME: Final = ", from_eks)"  # names a constructor that the command line does not have
-
 # Data and commands, in backticks or on an indented line, which stay as they are.
 _QUOTED: Final = re.compile(r"(`[^`]*`|^ {2}.*$)", re.MULTILINE)
 
@@ -207,7 +205,7 @@ def _expressions() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _with_options(line: str) -> str:
-    line = line.replace(_BY_NAME, ")")
+    line = line.replace(", from_eks)", ")")  # a constructor that the command line does not have
     calls, calls_and_arguments = _expressions()
     is_call = re.search(r"\bawsauth\.\w+\(", calls.sub("", line))
     return (calls if is_call else calls_and_arguments).sub(_in_words, line)

@@ -196,7 +196,10 @@ def _text(name: str, before: Document, after: Document) -> str:
     shown = visible(name)
     if name not in after.data:
         return unified(shown, before.data[name], "") or f"--- {shown}\n+++ (taken out)\n"
-    return unified(shown, before.data.get(name, ""), after.data[name]) or f"+++ {shown} (empty)\n"
+    old, new = before.data.get(name, ""), after.data[name]
+    compared = after.reading(name).remembered.compared if name in KEYS else None
+    unchanged = compared.unchanged if compared and compared.text is old else None
+    return unified(shown, old, new, unchanged) or f"+++ {shown} (empty)\n"
 
 
 def _mappings(key: Key, before: Document, after: Document) -> Iterator[MappingDiff]:

@@ -43,7 +43,6 @@ _KINDS: Final = {"clusters": "cluster", "contexts": "context", "users": "user"}
 _PATHS: Final = frozenset(("certificate-authority", "client-certificate", "client-key", "tokenFile"))
 # Fields of a user that are not credentials.
 _NO_CREDENTIALS: Final = frozenset(("as", "as-groups", "as-uid", "as-user-extra", "extensions"))
-_MOST_SHOWN: Final = 20
 
 _Entry = tuple["Mapping[str, Any]", str]  # a cluster, context or user with absolute paths, and its file's folder
 
@@ -79,7 +78,7 @@ class Kubeconfig:
         name = context if context is not None else self.current
         if not name or name not in self.contexts:
             problem = f"There is no context {quoted(name)}." if name else "No context is current, and none was named."
-            known = listed([quoted(one) for one in sorted(self.contexts)], _MOST_SHOWN)
+            known = listed([quoted(one) for one in sorted(self.contexts)], 20)
             hint = f"Name one of these contexts: {known}." if known else "Add a context; the kubeconfig has none."
             raise error_in(self.files, problem, hint)
         chosen, _ = self.contexts[name]

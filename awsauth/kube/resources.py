@@ -37,7 +37,6 @@ REVISIONS_PATH: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/controllerrevisio
 SELECTOR: Final = f"{LABEL}={CONFIG_MAP_NAME}"  # the label selector for the revisions of `aws-auth`
 
 _NODES_PATH: Final = "/api/v1/nodes"
-_COMPUTE_TYPE: Final = "eks.amazonaws.com/compute-type"
 
 
 class Fields(dict[str, Any]):
@@ -211,7 +210,7 @@ def node_of(item: Mapping[str, Any]) -> ClusterNode:
 
     node = Fields(item, "Node", _NODES_PATH)
     metadata = node.object("metadata")
-    found = metadata.object("labels").text(_COMPUTE_TYPE)
+    found = metadata.object("labels").text("eks.amazonaws.com/compute-type")
     compute_type: ComputeType = next((known for known in get_args(ComputeType) if known == found), "ec2")
     return ClusterNode(metadata.name(), node.object("spec").text("providerID"), compute_type)
 

@@ -12,8 +12,6 @@ from awsauth.kube.resources import fields_of
 from awsauth.kube.transport import Transport
 
 _REVIEW_PATH: Final = "/apis/authentication.k8s.io/{}/selfsubjectreviews"
-# Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither.
-_REVIEW_VERSIONS: Final = ("v1", "v1beta1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ def self_review(transport: Transport) -> SelfReview | None:
         ApiError: the answer names no user.
         AwsAuthError: the transport raises it.
     """
-    for version in _REVIEW_VERSIONS:
+    # Kubernetes has v1 since 1.28, and v1beta1 in 1.27; older servers have neither.
+    for version in ("v1", "v1beta1"):
         path = _REVIEW_PATH.format(version)
         review = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
         try:

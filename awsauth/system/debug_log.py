@@ -20,8 +20,9 @@ DETAIL: Final = 5  # the level of details, below DEBUG
 def log_debug(message: str, *values: object, level: int = 10) -> None:
     """Log a message in which the values replace each ``%s``; 10 is the level DEBUG."""
     logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger(_LOGGER_NAME).log(level, message, *(visible(str(value)) for value in values))
+    logger = logging.getLogger(_LOGGER_NAME) if logging else None
+    if logger and logger.isEnabledFor(level):
+        logger.log(level, message, *(visible(str(value)) for value in values))
 
 
 @contextlib.contextmanager

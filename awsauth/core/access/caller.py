@@ -209,8 +209,6 @@ class UserInfo(NamedTuple):
 # without a mapping, and None for a refused caller.
 UserInfos = tuple[UserInfo | None, ...]
 
-_NO_ACCESS: Final = "no access"
-
 
 @dataclass(frozen=True, slots=True)
 class AccessChange(JsonValue):
@@ -278,7 +276,7 @@ def caller_of(principal: str) -> Caller | None:
 def describe_access(found: UserInfos, show: Callable[[str], str] = visible) -> str:
     """Return the access of a principal as text."""
     each = [
-        f"username {name_in_words(info.username, show)}, {groups_in_words(info.groups, show)}" if info else _NO_ACCESS
+        f"username {name_in_words(info.username, show)}, {groups_in_words(info.groups, show)}" if info else "no access"
         for info in found or [None]
     ]
     return each[0] if len(each) == 1 else f"{' or '.join(each)} (two spellings, the winner is undefined)"

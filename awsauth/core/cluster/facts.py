@@ -82,9 +82,6 @@ class ClusterNode(NamedTuple):
         return last if last.startswith("i-") else ""
 
 
-_SHOWN: Final = 3  # the most reasons that a text lists
-
-
 class RoleUser(NamedTuple):
     """A node group, profile or other object that gives a role to nodes.
 
@@ -113,7 +110,7 @@ class RoleUsage(NamedTuple):
     @property
     def why(self) -> str:
         """The reasons, at most three of them."""
-        return listed(list(map(visible, self.reasons)), _SHOWN, "; ", "; and ")
+        return listed(list(map(visible, self.reasons)), 3, "; ", "; and ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,11 +177,13 @@ def read_edited(before: ParsedList, text: str, unchanged: Unchanged) -> ParsedLi
     The end of an entry depends on no text after the dash, or the comma, of the next entry. The rest of a text depends on
     no text before the entry where it starts.
     """
-    # The last two entries that start in the shared part may have a new end; the entries before them stay.
-    known = bisect_left(before.bounds, unchanged.start) - 1
+    # The last entry that starts in the shared part may have a new end. So may the one before it, unless its dash is shared.
+    last = bisect_left(before.bounds, unchanged.start) - 1
+    dash = forms.FIRST_DASH.match(text, before.bounds[last]) if last >= 0 else None
+    known = last + 1 if dash and dash.end() <= unchanged.start else last
     if known < 1:
         return read_fast(before.key, text)
-    if not forms.is_plain(text[before.bounds[known] : len(text) - unchanged.end]):
+    if not forms.is_plain(text[before.bounds[last] : len(text) - unchanged.end]):
         return None
     bounds = list(before.bounds[:known])
     shift = len(text) - len(before.text)
@@ -226,9 +228,9 @@ def _read_alike(alike: re.Pattern[str], text: str, bounds: list[int], stop: int)
     before = len(bounds)
     position = start = bounds[-1]
     for one in alike.finditer(text, position):
-        if position == stop or one.end() == position:
+        if position == stop or (end := one.end()) == position:
             break
-        position = one.end()
+        position = end
         bounds.append(position)
     if position not in (start, stop) and not forms.REST.match(text, position):
         bounds.pop()  # this entry may have further fields

@@ -36,11 +36,6 @@ def findings_by_entry(reading: ParsedList, findings: Sequence[Finding]) -> defau
     return grouped((bisect_right(starts, offset) - 1, finding) for offset, finding in offsets)
 
 
-def positions(reading: ParsedList, principals: Collection[str]) -> list[int]:
-    """Return the positions of entries of `principals`, given in lower case."""
-    return [at for at, mapped in mapped_of(reading, principals) if mapped.principal.lower() in principals]
-
-
 def mapped_of(reading: ParsedList, principals: Collection[str]) -> Sequence[Positioned]:
     """Return all mappings of `principals`, and perhaps others, with their positions.
 
@@ -117,7 +112,7 @@ def differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | None
     if not known or known.text is not before.text:
         old, new = _differing(before, after, unchanged)
         mappings = [mapped for _, mapped in before.mapped_at(old) + after.mapped_at(new)]
-        known = CachedDiff(before.text, before.remembered.candidates, old, new, mappings)
+        known = CachedDiff(before.text, before.remembered.candidates, unchanged, old, new, mappings)
         after.remembered.compared = known
     return known
 
@@ -131,7 +126,7 @@ def _differing(before: ParsedList, after: ParsedList, unchanged: Unchanged | Non
     shortest = min(old_count, new_count)
     while head < shortest - tail and old[head].mapped == new[head].mapped:
         head += 1
-    while tail < shortest - head and old[-1 - tail].mapped == new[-1 - tail].mapped:
+    while tail < shortest - head and old[old_count - 1 - tail].mapped == new[new_count - 1 - tail].mapped:
         tail += 1
     return range(head, old_count - tail), range(head, new_count - tail)
 

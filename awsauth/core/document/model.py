@@ -16,6 +16,7 @@ from awsauth.core.serialization import json_object
 
 if TYPE_CHECKING:
     from awsauth.core.goyaml.nodes import Node
+    from awsauth.core.text.lines import Unchanged
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -207,6 +208,7 @@ class CachedDiff(NamedTuple):
     Attributes:
         text: The text of the earlier reading.
         candidates: Its `ParseCache.candidates`.
+        unchanged: The parts that both texts share, if they are known.
         old: The positions of the entries in the earlier reading.
         new: The positions of the entries in this reading.
         mappings: The mappings of both.
@@ -214,6 +216,7 @@ class CachedDiff(NamedTuple):
 
     text: str
     candidates: Mapping[str, list[Positioned]]
+    unchanged: Unchanged | None
     old: range
     new: range
     mappings: Sequence[MappingEntry]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from awsauth.core.arn import is_user, role_or_nothing
 from awsauth.core.document.document import Document, check_document
-from awsauth.core.document.index import SEARCHES, kept_under, positions
+from awsauth.core.document.index import SEARCHES, kept_under, mapped_of
 from awsauth.core.document.model import KEYS, PRINCIPAL_KEYS, SYSTEM_MASTERS, Key, MappingEntry, ParsedList, same_access
 from awsauth.core.edit import changes as c
 from awsauth.core.edit.rewrite import check_editable, rewrite
@@ -103,7 +103,7 @@ class _Entries:
         found = {position for identity in wanted for position in self._noted.get(identity, ())}
         if self._searches < SEARCHES:
             self._searches += len(wanted)
-            found.update(positions(self.reading, [principal for principal, _ in wanted]))
+            found.update([at for at, _ in mapped_of(self.reading, [principal for principal, _ in wanted])])
             for position, mapped in self.reading.positioned if self._searches >= SEARCHES else ():
                 self._noted[mapped.identity].append(position)  # from now on, an index is faster
         return [position for position in sorted(found) if (now := self.get(position)) and now.identity in wanted]

@@ -124,9 +124,8 @@ def _may_lose_administrators(case: GuardInput) -> bool:
 
 
 def _highest_certainty(access: matching.Access, case: GuardInput) -> int:
-    return max(
-        [_certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()], default=_NO
-    )
+    each = [_certainty(principal, outcomes, case) for principal, outcomes in access.by_principal.items()]
+    return max(each, default=_NO)
 
 
 # How certain it is that a principal is an administrator.

@@ -24,8 +24,6 @@ from awsauth.core.text.display import double_quoted, listed, visible
 
 ANY: Final = "*"  # stands for all verbs, groups or resources in a rule, and for any namespace in a question
 
-_SHOWN: Final = 20  # the most resources that a text lists
-
 # The condition of a user that is mapped in several spellings.
 UNDEFINED: Final = "It is undefined whether this spelling of the ARN counts."
 
@@ -109,7 +107,7 @@ class PolicyRule(NamedTuple):
     def __str__(self) -> str:
         resources = [_with_group(one, group) for one in self.resources for group in self.groups]
         names = f" named {', '.join(map(visible, self.names))}" if self.names else ""
-        shown = listed([visible(one) for one in (*resources, *self.paths)], _SHOWN)
+        shown = listed([visible(one) for one in (*resources, *self.paths)], 20)
         return f"{', '.join(map(visible, self.verbs))} {shown}{names}"
 
 

@@ -11,7 +11,7 @@ from operator import eq, itemgetter
 from typing import Final, NamedTuple
 
 from awsauth.core.text.display import visible
-from awsauth.core.text.lines import line_end, line_of, line_start, same_end, same_start
+from awsauth.core.text.lines import Unchanged, line_end, line_of, line_start, same_end, same_start
 
 _CONTEXT: Final = 3
 
@@ -81,7 +81,7 @@ def _anchors(old: list[str], new: list[str], within: LineChange) -> list[tuple[i
     return anchors[::-1]
 
 
-def unified(name: str, before: str, after: str) -> str:
+def unified(name: str, before: str, after: str, known: Unchanged | None = None) -> str:
     """Return the difference of two texts in unified form; empty if they are equal.
 
     Invisible characters are escaped (see `visible`).
@@ -90,13 +90,17 @@ def unified(name: str, before: str, after: str) -> str:
         name: The name of the texts in the heading.
         before: The old text.
         after: The new text.
+        known: The parts that both texts share, if they are known.
     """
     if before == after:
         return ""
     # Only the lines between the first and the last difference are compared, with the context around them.
-    start = same_start(before, after)
-    rest = same_end(before[start:], after[start:])
-    start, end = line_start(before, start), line_end(before, len(before) - rest)
+    start = line_start(before, known.start if known else same_start(before, after))
+    # Equal lines may stand for those that the edit changed. So the diff is the same without knowing the edit.
+    while before[start : (line := line_end(before, start))] == after[start : line_end(after, start)]:
+        start = line
+    rest = min(known.end, len(before) - start, len(after) - start) if known else same_end(before[start:], after[start:])
+    end = line_end(before, len(before) - rest)
     for _ in range(_CONTEXT):
         start, end = line_start(before, max(start - 1, 0)), line_end(before, end)
     old = StringIO(before[start:end]).readlines()

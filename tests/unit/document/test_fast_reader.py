@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from awsauth.core.document import fast_reader as plain, full_reader as full
 from awsauth.core.document.document import parse_list
-from awsauth.core.document.index import positions
+from awsauth.core.document.index import mapped_of
 from awsauth.core.document.model import KEYS, Key, ParsedList
 from tests.support.documents import generated
 from tests.support.documents.mutations import mutated
@@ -110,7 +110,7 @@ def test_characters_that_yaml_treats_in_a_way_of_its_own_are_refused(place: str)
 def test_a_principal_beyond_ascii_is_found_in_any_case(letter: str) -> None:
     """In lower case it may be longer, or in ASCII alone, so that a search in the text would miss it."""
     reading = parse_list("mapRoles", f"- rolearn: arn:ro{letter}\n  username: é\n" * 3)
-    assert positions(reading, {f"arn:ro{letter}".lower()}) == [0, 1, 2]
+    assert [at for at, _ in mapped_of(reading, {f"arn:ro{letter}".lower()})] == [0, 1, 2]
 
 
 def test_mutated_real_texts(corpus: Path) -> None:
