@@ -96,7 +96,7 @@ def unified(name: str, before: str, after: str, known: Unchanged | None = None) 
         return ""
     # Only the lines between the first and the last difference are compared, with the context around them.
     start = line_start(before, known.start if known else same_start(before, after))
-    # Equal lines may stand for those that the edit changed. So the diff is the same without knowing the edit.
+    # Two texts have one diff, wherever among equal lines the edit was made.
     while before[start : (line := line_end(before, start))] == after[start : line_end(after, start)]:
         start = line
     rest = min(known.end, len(before) - start, len(after) - start) if known else same_end(before[start:], after[start:])
