@@ -110,14 +110,14 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         hint = f"Pass a name of up to 100 letters, digits, hyphens and underscores, or {example}."
         raise InvalidValueError(message, hint=hint)
     if arn and session.given_region not in (None, arn["region"]):
-        given = quoted(str(session.given_region))
-        message = f"The region is {given}, but the cluster of the ARN is in {arn['region']}."
+        message = f"The region is {quoted(str(session.given_region))}, but the ARN's cluster is in {arn['region']}."
         raise UsageError(message, hint="Leave the region out, or pass the one of the ARN.")
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"
-    asking: Any = session.calling("eks", doing, region=region, unless=MISSING)
-    if answer := session.read("eks", f"/clusters/{name}", region):
-        asking = translate_errors(doing, session)
+    with translate_errors(doing, session, service="eks"):
+        answer = session.read("eks", f"/clusters/{name}", region)
+    calling = session.calling("eks", doing, region=region, unless=MISSING)
+    asking: Any = translate_errors(doing, session) if answer else calling
     with asking as eks:
         found = _read((answer or eks.describe_cluster(name=name))["cluster"])
         if arn and arn["account"] != found.account:
@@ -129,13 +129,16 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
 
 
 def _read(cluster: Mapping[str, Any]) -> EksCluster:
-    """Return the cluster in an answer of ``eks:DescribeCluster``."""
-    name, status, arn = str(cluster["name"]), str(cluster.get("status", "")), str(cluster["arn"])
+    """Return the cluster in an answer of ``eks:DescribeCluster``.
+
+    EKS writes null in fields without a value, which a client of botocore leaves out.
+    """
+    name, status, arn = str(cluster["name"]), str(cluster.get("status") or ""), str(cluster["arn"])
     if not _ARN.fullmatch(arn):
         message = f"EKS gives {quoted(arn, 200)} as the ARN of the cluster {quoted(name)}, which is not an ARN."
         raise AwsServiceError(message, hint=f"{CHECK_WAY} A proxy may answer instead of EKS.")
     endpoint = str(cluster.get("endpoint") or "")
-    encoded = str(cluster.get("certificateAuthority", {}).get("data") or "")
+    encoded = str((cluster.get("certificateAuthority") or {}).get("data") or "")
     if not endpoint or not encoded:
         message = f"The cluster {quoted(name)} has no API server: its status is {quoted(status)}."
         wait = f"Wait for it: `{command_line('aws', 'eks', 'wait', 'cluster-active', '--name', name)}`."
@@ -155,8 +158,8 @@ def _read(cluster: Mapping[str, Any]) -> EksCluster:
         certificate_authority=authority,
         cluster_id=str(local or name),
         # A service older than access entries gives no mode, and has only `aws-auth`.
-        authentication_mode=cluster.get("accessConfig", {}).get("authenticationMode", "CONFIG_MAP"),
-        public_endpoint=bool(cluster.get("resourcesVpcConfig", {}).get("endpointPublicAccess", True)),
+        authentication_mode=(cluster.get("accessConfig") or {}).get("authenticationMode") or "CONFIG_MAP",
+        public_endpoint=(cluster.get("resourcesVpcConfig") or {}).get("endpointPublicAccess") is not False,
         status=status,
     )
 

@@ -73,10 +73,9 @@ class AwsSession:
         """The session of botocore, for clients."""
         import botocore.session
 
-        if self._given:
-            return self._given
-        session = botocore.session.Session(profile=self._profile)
-        session.register_component("credential_provider", self)
+        session = self._given or botocore.session.Session(profile=self._profile)
+        if not self._given:
+            session.register_component("credential_provider", self)
         return session
 
     def create_client(self, service: str, **options: Any) -> Any:
@@ -120,8 +119,10 @@ class AwsSession:
         return cast("dict[str, Any]", profiles.get(name or "default", {}))
 
     def user_agent(self) -> str:
-        """Return the name that instance metadata sees."""
-        return "Botocore"
+        """Return the name that services see; proxies of instance metadata let this one in."""
+        from botocore import __version__
+
+        return f"Botocore/{__version__}"
 
     @property
     def profile(self) -> str | None:
@@ -255,10 +256,11 @@ class AwsSession:
 
         Raises:
             CredentialsError: there are no credentials to sign with.
+            Exception: boto3's own, if they cannot be renewed.
         """
-        credentials, setting = self.credentials(), self.get_config_variable
         if "botocore.session" in sys.modules:  # as with boto3; then a client has less to load
             return None
+        keys, setting = self.credentials().get_frozen_credentials(), self.get_config_variable
         from botocore import auth, awsrequest, configprovider, httpsession, utils
 
         with suppress(Exception):
@@ -267,7 +269,7 @@ class AwsSession:
             if not url or setting("ignore_configured_endpoint_urls"):
                 url = f"https://{self.regional_host(service, region)}"
             request = awsrequest.AWSRequest("GET", f"{url.rstrip('/')}{path}", {"User-Agent": self.user_agent()})
-            auth.SigV4Auth(credentials.get_frozen_credentials(), service, region).add_auth(request)
+            auth.SigV4Auth(keys, service, region).add_auth(request)
             limits: Any = {"timeout": (3, 20), "proxies": utils.get_environ_proxies(url)}
             limits["verify"] = setting("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
             answer = httpsession.URLLib3Session(**limits).send(request.prepare())

@@ -90,7 +90,7 @@ def test_the_region_of_an_arn_counts_and_may_not_be_contradicted(monkeypatch: py
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert describe_cluster(AwsSession(), ARN).region == "eu-west-1"
     assert describe_cluster(AwsSession(region="eu-west-1"), ARN).name == "prod"
-    with pytest.raises(UsageError, match=r"region is `us-east-1`, but the cluster of the ARN is in eu-west-1"):
+    with pytest.raises(UsageError, match=r"region is `us-east-1`, but the ARN's cluster is in eu-west-1"):
         describe_cluster(AwsSession(region="us-east-1"), ARN)
 
 

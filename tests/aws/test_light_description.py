@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,29 @@ def test_without_credentials_nothing_is_asked(eks: EksFake, monkeypatch: pytest.
     only(monkeypatch, tmp_path, HERE | eks.environment)
     with pytest.raises(CredentialsError, match="There are no AWS credentials"):
         describe_cluster(AwsSession(), "prod")
+    assert eks.operations() == []
+
+
+def test_a_cluster_without_an_api_server_is_described_once(eks: EksFake) -> None:
+    eks.clusters["prod"].status = "CREATING"
+    with pytest.raises(AwsServiceError, match="`prod` has no API server: its status is `CREATING`"):
+        describe_cluster(AwsSession(), "prod")
+    assert eks.operations() == ["DescribeCluster"]
+
+
+def test_credentials_that_cannot_be_renewed_are_asked_for_once(
+    eks: EksFake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    keys = {"AccessKeyId": "A", "SecretAccessKey": "S", "SessionToken": "T"}
+    expired = json.dumps(keys | {"Version": 1, "Expiration": "2020-01-01T00:00:00Z"})
+    process = tmp_path / "process"
+    process.write_text(f"#!/bin/sh\necho >> {asked}\necho '{expired}'\n", encoding="utf-8")
+    process.chmod(0o755)
+    only(monkeypatch, tmp_path, HERE | eks.environment, config=f"[default]\ncredential_process = {process}\n")
+    with pytest.raises(CredentialsError, match=r"The cluster `prod` in eu-west-1 cannot be described: .*expired"):
+        describe_cluster(AwsSession(), "prod")
+    assert asked.read_text(encoding="utf-8") == "\n\n"  # when they are loaded, and to renew them
     assert eks.operations() == []
 
 

@@ -288,6 +288,8 @@ class EksFake:
             "status": cluster.status,
             "resourcesVpcConfig": {"endpointPublicAccess": cluster.public, "endpointPrivateAccess": not cluster.public},
             "accessConfig": {"authenticationMode": cluster.authentication_mode},
+            # EKS names fields without a value, too.
+            **dict.fromkeys(("endpoint", "certificateAuthority", "id", "outpostConfig")),
         }
         if cluster.status != "CREATING":
             encoded = base64.b64encode(cluster.certificate_authority.encode()).decode()
