@@ -130,9 +130,9 @@ class LintEntry:
     def lost_to(self, counts: LintEntry) -> list[str]:
         """Return the groups of this entry that the principal does not get.
 
-        Another entry of the principal counts, and does not give them.
+        Another entry of the principal counts, and does not give them. An empty group gives nothing.
         """
-        return [quoted(group) for group in self.mapped.groups if group not in counts.mapped.groups]
+        return [quoted(group) for group in self.mapped.groups if group not in ("", *counts.mapped.groups)]
 
     def removal(self, counts: LintEntry) -> str:
         """Return the hint to remove this entry, because another one counts."""

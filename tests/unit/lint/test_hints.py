@@ -276,6 +276,13 @@ def test_a_username_that_rbac_or_a_node_needs_is_a_loss(first: tuple[str, str], 
     assert finding.severity is Severity.ERROR
 
 
+def test_an_empty_group_is_no_loss() -> None:
+    text = role(f"{ROLE}/n", "a", "'', view")["mapRoles"] + role(f"{ROLE}/n", "a", "view")["mapRoles"]
+    [finding] = told("duplicate", {"mapRoles": text})
+    assert (finding.severity, finding.impact) == (Severity.WARNING, "It adds nothing.")
+    assert finding.hint == "Remove this entry."
+
+
 def test_a_mapping_that_works_under_the_other_key_is_a_note() -> None:
     [finding] = told("user-in-map-roles", role(f"{USER}/al", "al", "view"))
     [other] = told("role-in-map-users", user(f"{ROLE}/ci", "ci", "view"))
