@@ -114,7 +114,7 @@ def describe_cluster(session: AwsSession, cluster: str) -> EksCluster:
         raise UsageError(message, hint="Leave the region out, or pass the one of the ARN.")
     region = arn["region"] if arn else session.region
     doing = f"The cluster {quoted(name)} in {region} cannot be described"
-    with translate_errors(doing, session, service="eks"):
+    with translate_errors(doing, session, service="sts"):  # only credentials fail here
         answer = session.read("eks", f"/clusters/{name}", region)
     calling = session.calling("eks", doing, region=region, unless=MISSING)
     asking: Any = translate_errors(doing, session) if answer else calling

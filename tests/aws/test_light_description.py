@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.loaders import create_loader
 
 from awsauth.aws.eks import describe_cluster
@@ -120,6 +121,22 @@ def test_credentials_that_cannot_be_renewed_are_asked_for_once(
         describe_cluster(AwsSession(), "prod")
     assert asked.read_text(encoding="utf-8") == "\n\n"  # when they are loaded, and to renew them
     assert eks.operations() == []
+
+
+def test_a_role_that_cannot_be_assumed_is_refused_by_sts(
+    eks: EksFake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    role = "[default]\nrole_arn = arn:aws:iam::111122223333:role/ops\ncredential_source = Environment\n"
+    only(monkeypatch, tmp_path, KEYS | HERE | eks.environment | {"AWS_PROFILE": "default"}, config=role)
+    wrong_code = {"Code": "AccessDenied", "Message": "MultiFactorAuthentication failed"}
+    answer = {"Error": wrong_code, "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}}}
+    session = AwsSession(profile="default")
+    refused = AWSResponse("", 403, HTTPHeaders(), None), answer
+    session.botocore.get_component("event_emitter").register("before-call.sts.AssumeRole", lambda **_: refused)
+    monkeypatch.delitem(sys.modules, "botocore.session")
+    with pytest.raises(AwsPermissionError, match="IAM does not allow sts:AssumeRole") as caught:
+        describe_cluster(session, "prod")
+    assert caught.value.action == "sts:AssumeRole"
 
 
 CONFIGURED = "[default]\nendpoint_url = OTHER\n"
