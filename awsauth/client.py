@@ -51,7 +51,6 @@ class AwsAuthClient(MappingMethods["Result"], SyncMethods):
         policy: The rules for mappings: `check` reports what breaks them, the guard ``policy`` refuses it.
         cluster_context: The facts of the cluster; None without a cluster.
         connection: The connection to the cluster; the client closes it.
-        session: The AWS session.
 
     Raises:
         UsageError: `policy` is not a policy, or `author` is not a text.
