@@ -246,8 +246,8 @@ class AwsSession:
     def read(self, service: str, path: str, region: str) -> Any:
         """Return the answer to one request, which botocore's parts sign and send.
 
-        To load a client of botocore takes longer than a change. It returns None if only a client can ask: that tries
-        again, and knows the errors.
+        Loading a client of botocore takes longer than a change. The answer is None if a client has to ask instead: a
+        client tries again, and translates the errors.
 
         Args:
             service: A service that answers in JSON: ``eks``.
@@ -280,7 +280,8 @@ class AwsSession:
     def regional_host(self, service: str, region: str) -> str:
         """Return the host of STS or EKS in a region.
 
-        It is always the regional host, with the settings for FIPS and dual-stack. An ``endpoint_url`` in the settings does not apply: the cluster calls that of STS.
+        It is always the regional host, with the settings for FIPS and dual-stack. An ``endpoint_url`` in the settings does
+        not apply: the cluster calls the host of STS.
 
         Raises:
             UsageError: botocore does not know such a region, or the partition has no such variant.
