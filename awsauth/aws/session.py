@@ -246,8 +246,8 @@ class AwsSession:
     def read(self, service: str, path: str, region: str) -> Any:
         """Return the answer to one request, which botocore's parts sign and send.
 
-        Loading a client of botocore takes longer than a change. The answer is None if a client has to ask instead: a
-        client tries again, and translates the errors.
+        That is faster, because a client of botocore takes long to load. Returns None if a session of botocore is loaded
+        already, or if the request fails. Then a client has to send it, and translates the errors.
 
         Args:
             service: A service that answers in JSON: ``eks``.
